@@ -1,0 +1,1 @@
+"""What happened: records of runs, and the pages made from them."""

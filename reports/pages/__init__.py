@@ -1,0 +1,1 @@
+"""Pages rendered from records alone: terminal, Markdown, HTML, JUnit. Rendering never reruns anything."""
