@@ -1,11 +1,23 @@
-"""The same mathematics a second time, in integers with one integer square root: it never rounds until the very end."""
+"""The oracle: the true outputs of a case, against which every implementation is judged, by a second derivation of its own.
+
+Everyday cases go through `bnspec.integers`, which never rounds until the end; larger tensors through `bnspec.doubledouble`,
+which is faster there and rounds at 2**-102. Neither shares a line with the specification in `bnspec.spec`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bnspec.case import Array
+from bnspec import doubledouble, integers
+from bnspec.case import Array, Case
+from bnspec.columns import Columns, Undefined, columns_of, weight_of
+from bnspec.convention import TORCH, Convention
+
+__all__ = ["Exact", "Undefined", "infer", "train"]
+
+INTEGER_ELEMENTS = 1000
+"""Elements of x up to which the integers are asked. Pairs of float64 are faster from about 600 on, but not correctly rounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,3 +49,31 @@ class Exact:
     residual: Array | None = None
     low: Mapping[str, Array] = field(default_factory=dict)
     roundoff: float = 2.0**-53
+
+
+def train(case: Case, convention: Convention = TORCH, *, step: int = 1, low: bool | None = None) -> Exact:
+    """Statistics, y and gradients in training; `step` counts the calls from 1, for conventions whose weights depend on it.
+
+    low: whether to give what remains beyond float64; None: in float64 cases only, where the judged is as fine as the judge.
+    Raises `Undefined`.
+    """
+    columns, weight = columns_of(case), weight_of(case, convention, step)
+    derive = doubledouble.train if _large(columns) else integers.train
+    outputs = derive(columns, weight, convention.variance_factor(case.m, case.x.ndim), low=_wants_low(case, low))
+    return Exact(**outputs.values, low=outputs.rests, roundoff=outputs.roundoff)
+
+
+def infer(case: Case, *, low: bool | None = None) -> Exact:
+    """The same in inference, where case.running_mean and case.running_var normalize and nothing moves. Raises `Undefined`."""
+    columns = columns_of(case)
+    derive = doubledouble.infer if _large(columns) else integers.infer
+    outputs = derive(columns, low=_wants_low(case, low))
+    return Exact(**outputs.values, low=outputs.rests, roundoff=outputs.roundoff)
+
+
+def _wants_low(case: Case, low: bool | None) -> bool:
+    return case.x.dtype.itemsize == 8 if low is None else low
+
+
+def _large(columns: Columns) -> bool:
+    return columns.x.size > INTEGER_ELEMENTS and doubledouble.fits(columns)

@@ -24,7 +24,7 @@ class ZeroVariance(ArithmeticError):
 
 @dataclass(frozen=True, eq=False)
 class Normalized:
-    """y and what comes with it: mean and var (C,) for the running averages, x_hat and inv_std (1, C, 1, ...) for the backward pass."""
+    """y with mean and var (C,) for the running averages, x_hat and inv_std (1, C, 1, ...) for the backward pass."""
 
     y: Array
     mean: Array

@@ -1,0 +1,127 @@
+"""The judge's side of the nursery: order a child, hear how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from bnspec.plugs.lastwords import tidy
+from bnspec.plugs.worker import Job
+
+BIRTH_LIMIT = 120.0
+"""Seconds that the nursery may take for an order; importing a framework beforehand is part of it."""
+
+
+@dataclass
+class Living:
+    """A child that runs: its process id, which is its group's too, and the judge's ends of its two pipes.
+
+    stdout is its standard output where that may turn out to be the channel, else None.
+    """
+
+    pid: int
+    requests: int
+    replies: BinaryIO
+    stdout: int | None = None
+
+    def send(self, data: bytes) -> None:
+        """Write all of `data`; raises BrokenPipeError when nobody is left to read it."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self.requests, rest) :]
+
+    def hang_up(self) -> None:
+        """Close the judge's ends."""
+        os.close(self.requests)
+        self.replies.close()
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended: its exit code, negative for a signal; what it printed last; whether it had to be killed for it."""
+
+    code: int
+    words: str
+    lingered: bool
+
+    def __str__(self) -> str:
+        if self.lingered:
+            fact = "closed its end of the channel without exiting"
+        elif self.code < 0:
+            fact = f"crashed with signal {-self.code} ({signal.Signals(-self.code).name})"
+        else:
+            fact = f"exited with code {self.code}"
+        return fact + self.last_words()
+
+    def last_words(self) -> str:
+        """What it printed last, on lines of its own; "" where it printed nothing."""
+        return f"\nlast words:\n{words}" if (words := tidy(self.words)) else ""
+
+
+class Nursery:
+    """A running fork server."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(BIRTH_LIMIT)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "bnspec.plugs.nursery", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the judge, which then closes the nursery
+            )
+        self._answers = self._socket.makefile("rb")
+
+    def birth(
+        self, *, job: Job | None = None, preload: Sequence[str] = (), argv: Sequence[str] | None = None, stdout: bool = False
+    ) -> Living:
+        """A new child: a fork that does a job once the modules are imported, or a program; `stdout` asks for its output too."""
+        ours, theirs = _pipes(3 if stdout else 2)
+        order = {"do": "birth", "job": job, "preload": preload, "argv": argv}
+        try:
+            pid = int(self._order(order, theirs)["pid"])
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        replies = open(ours[1], "rb", 1 << 16)  # noqa: PTH123, SIM115 - a descriptor, and Living closes it
+        return Living(pid, ours[0], replies, ours[2] if stdout else None)
+
+    def drain(self, pid: int, descriptor: int) -> None:
+        """Let the nursery read the rest of a child's output; the judge's own copy of the descriptor is closed."""
+        self._order({"do": "drain", "pid": pid}, [descriptor])
+        os.close(descriptor)
+
+    def reap(self, pid: int) -> Ending:
+        """How a child ended whose channel has ended."""
+        return Ending(**self._order({"do": "reap", "pid": pid}))
+
+    def close(self) -> None:
+        """End the nursery and every child that is left."""
+        self._answers.close()
+        self._socket.close()
+        self._process.wait()
+
+    def _order(self, order: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
+        line = json.dumps(order).encode() + b"\n"
+        sent = socket.send_fds(self._socket, [line], list(descriptors))
+        self._socket.sendall(line[sent:])
+        answer = self._answers.readline()
+        if not answer:
+            raise OSError("the fork server of bnspec ended; its last lines on stderr say why")
+        decoded: dict[str, Any] = json.loads(answer)
+        return decoded
+
+
+def _pipes(count: int) -> tuple[list[int], list[int]]:
+    """The judge's and the child's ends of `count` pipes: the first for requests, the others for what the child writes."""
+    pipes = [os.pipe() for _ in range(count)]
+    (their_requests, our_requests), *back = pipes
+    return [our_requests, *(read for read, _ in back)], [their_requests, *(write for _, write in back)]

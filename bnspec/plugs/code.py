@@ -1,0 +1,194 @@
+"""Finding the code that a target names: a file or a module is opened, and a name in it is looked up."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bnspec.plugs import names
+from bnspec.plugs.adapter import SKELETON, Script, TargetError
+from bnspec.plugs.anatomy import find_method, parameters_of
+
+OPEN_FILE = """\
+import importlib.util
+import sys
+from pathlib import Path
+
+PATH = Path({path!r})
+sys.path.insert(0, str(PATH.resolve().parent))  # the file may import its neighbours
+spec = importlib.util.spec_from_file_location({stem!r}, PATH)
+module = importlib.util.module_from_spec(spec)
+sys.modules.setdefault(spec.name, module)
+spec.loader.exec_module(module)
+"""
+"""How an adapter opens a file, by the path as the user gave it."""
+
+HERE = """\
+import sys
+
+sys.path.insert(0, "")  # the current directory
+
+"""
+"""Needed by an adapter whose module was found through the current directory."""
+
+LISTED = 8
+"""How many names an error message lists at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """An opened file or module: how the user calls it, and what the adapter's text needs to reach a name in it."""
+
+    place: str
+    module: ModuleType
+    is_file: bool
+
+    def reach(self, name: str) -> str:
+        """The lines that call the thing of that name `Target`."""
+        if self.is_file:
+            return f"Target = module.{name}\n\n"
+        here = HERE if _found_here(self.module) else ""
+        if "." in name:
+            return f"{here}import {self.place}\n\nTarget = {self.place}.{name}\n\n"
+        return f"{here}from {self.place} import {name} as Target\n\n"
+
+
+def open_code(place: str, script: Script) -> Code:
+    """Import a file or a module; raises `TargetError` where there is none, or where it fails."""
+    if place.endswith(".py") or "/" in place or "\\" in place or place in (".", ".."):
+        return _open_file(place, script)
+    return _open_module(place)
+
+
+def _open_file(place: str, script: Script) -> Code:
+    path = Path(place)
+    if path.is_dir():
+        raise TargetError(f"{place} is a directory; name a file in it, such as {path / 'batchnorm.py'}:BatchNorm")
+    if not path.is_file():
+        beside = [str(path.with_name(one.name)) for one in sorted(path.parent.glob("*.py"))] if path.parent.is_dir() else []
+        raise TargetError(f"there is no file {place}{_near(path.as_posix(), beside)}")
+    if path.suffix != ".py":
+        raise TargetError(f"{place} is not a Python file: its name does not end in .py")
+    _forget_namesakes(path.resolve().parent)
+    try:
+        script.run(OPEN_FILE.format(path=place, stem=path.stem))
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"{place} could not be imported: {_explained(error, path.name)}") from error
+    return Code(place, script.names["module"], is_file=True)
+
+
+def _open_module(place: str) -> Code:
+    try:
+        module = importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
+            raise TargetError(f"{place} could not be imported: {_explained(error)}") from error
+        raise TargetError(_unknown_module(place, error.name)) from None
+    except (Exception, SystemExit) as error:
+        raise TargetError(f"{place} could not be imported: {_explained(error)}") from error
+    if getattr(module, "__file__", None) is None and hasattr(module, "__path__"):
+        raise TargetError(f"{place} is a directory, not a module; name a file in it, such as {place}/batchnorm.py:BatchNorm")
+    return Code(place, module, is_file=False)
+
+
+def _unknown_module(place: str, missing: str) -> str:
+    """The sentence for a module that does not exist; a class named by a dot, or a file without its ending, is recognised."""
+    parent, _, last = place.rpartition(".")
+    if hasattr(sys.modules.get(parent), last):
+        return f"{place} is not a module but a name in one; write {parent}:{last}"
+    if Path(f"{place}.py").is_file():
+        return f"there is no module {missing!r} (did you mean {place}.py?)"
+    return f"there is no module {missing!r} here; a target is file.py:Name or package.module:Name"
+
+
+def _forget_namesakes(directory: Path) -> None:
+    """Let files of `directory` be imported under names that neighbours of an earlier target already have."""
+    for path in directory.glob("*.py"):
+        earlier = getattr(sys.modules.get(path.stem), "__file__", None)
+        if earlier is not None and Path(earlier).parent in _DIRECTORIES - {directory}:
+            del sys.modules[path.stem]
+    _DIRECTORIES.add(directory)
+
+
+_DIRECTORIES: set[Path] = set()
+"""Where the files of this process's targets were."""
+
+
+def _explained(error: BaseException, file: str = "") -> str:
+    """The exception's type, message, and the line: the latest one in `file`, else the latest outside of the import system."""
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} ({Path(error.filename or file).name}, line {error.lineno})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
+    own = [frame for frame in frames if Path(frame.filename).name == file] or frames
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{said} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else said
+
+
+def _found_here(module: ModuleType) -> bool:
+    """Whether the module's outermost package lies in the current directory."""
+    outermost = sys.modules[module.__name__.partition(".")[0]]
+    file = Path(getattr(outermost, "__file__", None) or "-/-")
+    return (file.parent.parent if hasattr(outermost, "__path__") else file.parent) == Path.cwd()
+
+
+def find(code: Code, name: str) -> Any:
+    """What `name`, dotted or not, stands for; raises `TargetError` with the nearest names where there is nothing."""
+    subject: Any = code.module
+    for part in name.split("."):
+        if not hasattr(subject, part):
+            classes = [key for key, value in vars(subject).items() if isinstance(value, type) and not key.startswith("_")]
+            raise TargetError(f"{code.place} has no {name!r}{_near(part, classes)}{_listed('its classes are', classes, part)}")
+        subject = getattr(subject, part)
+    return subject
+
+
+def only_candidate(code: Code) -> str:
+    """The name of the one adapter there, else of the one class that normalizes; raises `TargetError` for none or several."""
+    own = {name: value for name, value in vars(code.module).items() if _is_own(code, name, value)}
+    classes = [name for name, value in own.items() if isinstance(value, type) and find_method(value, names.FORWARD)]
+    norms = [name for name in classes if any(word in name.lower() for word in ("norm", "bn"))]
+    found = [name for name, value in own.items() if is_adapter(value)] or norms or classes
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choices = ", ".join(f"{code.place}:{name}" for name in found)
+        raise TargetError(f"{code.place} has more than one candidate; say which: {choices}")
+    defined = _listed("it defines", [name for name, value in own.items() if callable(value)])
+    raise TargetError(f"{code.place} has no class with a forward method{defined}; write an adapter:\n\n{SKELETON}")
+
+
+def _is_own(code: Code, name: str, value: Any) -> bool:
+    """Whether a public name was defined there, and not imported from elsewhere. Of objects only adapters matter."""
+    if name.startswith("_") or isinstance(value, ModuleType):
+        return False
+    if not callable(value):
+        return is_adapter(value)
+    home = getattr(value, "__module__", None)
+    return isinstance(home, str) and f"{home}.".startswith(f"{code.module.__name__}.")
+
+
+def is_adapter(subject: Any) -> bool:
+    """Whether this is an adapter already, as object or class: it makes layers, `layer(setup)`, and is none itself."""
+    if not callable(getattr(subject, "layer", None)) or hasattr(subject, "forward"):
+        return False
+    needed = [one for one in parameters_of(subject.layer) if one.default is inspect.Parameter.empty]
+    return len(needed) == (2 if isinstance(subject, type) else 1)
+
+
+def _near(wrong: str, right: list[str]) -> str:
+    near = difflib.get_close_matches(wrong, right, n=2)
+    return f" (did you mean {' or '.join(near)}?)" if near else ""
+
+
+def _listed(words: str, listed: list[str], near: str = "") -> str:
+    """A clause that lists names, those that resemble `near` first where there are too many."""
+    ranked = difflib.get_close_matches(near, listed, n=LISTED, cutoff=0.0) if len(listed) > LISTED else listed
+    more = " ..." if len(listed) > LISTED else ""
+    return f"; {words} {', '.join(ranked)}{more}" if listed else ""

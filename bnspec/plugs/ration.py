@@ -1,0 +1,136 @@
+"""What a link may spend on children that die, and what it remembers of them, so that a failure can be shrunk in seconds."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bnspec.plugs.faults import Fault
+from bnspec.protocol import Message, pack
+
+RESTARTS = 40
+"""Restarts for one property. Shrinking a crash took 26 in the median and 36 at most; with 10 it ends half shrunk."""
+
+RESTART_SECONDS = 10.0
+"""Seconds of restarting for one property: fewer restarts where each is slow."""
+
+HANGS = 10
+"""Hangs for one property; each costs the whole time limit."""
+
+SAMPLES = 201
+"""Latest answers whose times are remembered."""
+
+
+@dataclass(frozen=True)
+class Packet:
+    """A request on its way: its operation, the layer it is about, and its bytes, still without an id."""
+
+    op: str
+    layer: str
+    line: bytes
+    payload: bytes
+
+    @classmethod
+    def of(cls, request: Message) -> Packet:
+        """The request, encoded once, for hashing and for sending."""
+        return cls(request.op, request.words.get("layer", ""), *pack(request))
+
+    def numbered(self, number: int) -> bytes:
+        """What is sent; the reply must carry the same id."""
+        return b"%b id=%d\n%b" % (self.line, number, self.payload)
+
+    def __len__(self) -> int:
+        return len(self.line) + len(self.payload)
+
+
+@dataclass
+class Budget:
+    """What is left for the property at hand."""
+
+    restarts: int = RESTARTS
+    seconds: float = RESTART_SECONDS
+    hangs: int = HANGS
+
+    @property
+    def spent(self) -> bool:
+        """Whether a dead child must stay dead."""
+        return self.restarts <= 0 or self.seconds <= 0 or self.hangs <= 0
+
+    def restarted(self, seconds: float) -> None:
+        """A restart was made, and took this long."""
+        self.restarts -= 1
+        self.seconds -= seconds
+
+
+class Pace:
+    """How long an answer may take: `timeout` seconds, and after the first hang what the answers so far suggest.
+
+    The shorter limit is 20 medians but at least 0.2 s, and at least twice the slowest answer there was: a first call that
+    compiles is slow again in each new child, and is no hang.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        self._times: deque[float] = deque(maxlen=SAMPLES)
+        self._slowest = 0.0
+        self._hung = False
+
+    def took(self, seconds: float) -> None:
+        """An answer came after this long."""
+        self._times.append(seconds)
+        self._slowest = max(self._slowest, seconds)
+
+    def hung(self) -> None:
+        """An answer did not come."""
+        self._hung = True
+
+    @property
+    def limit(self) -> float:
+        """Seconds that the next answer may take."""
+        if not self._hung or not self._times:
+            return self._timeout
+        return min(self._timeout, max(0.2, 20 * statistics.median(self._times), 2 * self._slowest))
+
+
+class Memory:
+    """Which requests ended a child, so that they need not be asked again, and which layers died with it.
+
+    A request is known by everything its layer was asked before it, since the `layer` request that made it.
+    """
+
+    def __init__(self) -> None:
+        self._histories: dict[str, bytes] = {}
+        self._fatal: dict[bytes, Fault] = {}
+        self._lost: dict[str, Fault] = {}
+
+    def follow(self, packets: Sequence[Packet]) -> bytes:
+        """Take note that these are asked now. Returns a key that is the same only for the same requests after the same history."""
+        whole = hashlib.blake2b(digest_size=16)
+        for packet in packets:
+            before = b"" if packet.op == "layer" else self._histories.get(packet.layer, b"")
+            history = hashlib.blake2b(before, digest_size=16)
+            history.update(b"%d %b\n" % (len(packet.line), packet.line))
+            history.update(packet.payload)
+            self._histories[packet.layer] = history.digest()
+            whole.update(history.digest())
+        return whole.digest()
+
+    def recall(self, key: bytes, packets: Sequence[Packet]) -> Fault | None:
+        """The fault that these requests met before, or that took away a layer which they are about; None: ask."""
+        if fault := self._fatal.get(key):
+            self._lost |= {packet.layer: fault for packet in packets}
+            return fault
+        for packet in packets:
+            if packet.op == "layer":
+                self._lost.pop(packet.layer, None)
+            elif packet.layer in self._lost:
+                return self._lost[packet.layer]
+        return None
+
+    def remember(self, key: bytes, fault: Fault) -> None:
+        """These requests ended the child, and all its layers."""
+        self._fatal[key] = fault
+        self._lost = dict.fromkeys(self._histories, fault)

@@ -1,0 +1,166 @@
+"""An implementation as the properties see it: cases go in, outcomes come out, and what was asked is remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bnspec.case import Array, Case, Gradients, Outcome
+from bnspec.convention import TORCH, Convention
+from bnspec.implementation import Setup
+from bnspec.plugs.link import Fault, Link
+from bnspec.protocol import PLAIN_DTYPES, Message
+
+CODES = {"bfloat16": "bf2", **{name: code for code, name in PLAIN_DTYPES.items()}}
+"""The code by which a dtype travels."""
+
+SCOPES = ("train", "infer", "running", "grad_train", "grad_infer")
+"""The parts of a BatchNorm that can be asked about, apart from each other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer(Outcome):
+    """An outcome, with where in the trace each part of it was answered, and what the judged end noticed on the way."""
+
+    steps: Mapping[str, int] = field(default_factory=dict)
+    noticed: tuple[str, ...] = ()
+
+
+class Conversation:
+    """One layer of the subject, through a sequence of calls."""
+
+    def __init__(self, subject: Subject, number: int) -> None:
+        self._subject = subject
+        self._number = number
+
+    def forward(self, x: Array, *, training: bool, layout: str = "contiguous") -> Array:
+        """y for x; the layer's state moves in training."""
+        request = Message.request("forward", layer=self._number, training=int(training), layout=layout, x=x)
+        return self._subject.ask([request])[0].arrays["y"]
+
+    def backward(self, dy: Array) -> Gradients:
+        """The gradients of the latest forward."""
+        return _gradients(self._subject.ask([Message.request("backward", layer=self._number, dy=dy)])[0])
+
+    def running(self) -> tuple[Array, Array]:
+        """(running_mean, running_var) as they are now."""
+        reply = self._subject.ask([Message.request("running", layer=self._number)])[0]
+        return reply.arrays["mean"], reply.arrays["var"]
+
+    @property
+    def latest(self) -> int:
+        """The place in the trace of the latest call, for a failure to point at."""
+        return len(self._subject.trace) - 1
+
+
+class Subject:
+    """An implementation under question, in one convention.
+
+    fixed   values that the implementation does not let itself be given ("eps", "momentum"): cases take these instead
+    trace   the requests of the current example, in order: what a failure shows and a repro script repeats
+    """
+
+    def __init__(self, link: Link, convention: Convention = TORCH, fixed: Mapping[str, float] | None = None) -> None:
+        self.link = link
+        self.convention = convention
+        self.fixed = dict(fixed or {})
+        self.trace: list[Message] = []
+        self.noticed: tuple[str, ...] = ()
+        self._layers = 0
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """Which of `SCOPES` the implementation offers at all."""
+        words = self.link.started.words
+        gradients = self.convention.backward if words.get("backward") == "1" else "none"
+        offered = {
+            "train": True,
+            "infer": True,
+            "running": words.get("running") == "1",
+            "grad_train": gradients != "none",
+            "grad_infer": gradients == "train+infer",
+        }
+        return tuple(name for name in SCOPES if offered[name])
+
+    def begin(self) -> None:
+        """A new example: its trace starts here."""
+        self.trace.clear()
+        self._layers = 0
+
+    def train(self, case: Case) -> Answer:
+        """A training forward of a fresh layer, and its running statistics after it."""
+        return self._answer(case, training=True, backward=False)
+
+    def infer(self, case: Case) -> Answer:
+        """An inference forward of a fresh layer that was given the case's running statistics."""
+        return self._answer(case, training=False, backward=False)
+
+    def train_gradients(self, case: Case) -> Answer:
+        """`train` with the gradients for case.dy."""
+        return self._answer(case, training=True, backward=True)
+
+    def infer_gradients(self, case: Case) -> Answer:
+        """`infer` with the gradients for case.dy."""
+        return self._answer(case, training=False, backward=True)
+
+    def layer(self, case: Case, *, own_state: bool = False) -> Conversation:
+        """A fresh layer for a sequence of calls; with `own_state` its running statistics start as it likes."""
+        self._layers += 1
+        left = ("running_mean", "running_var") if own_state else ()
+        self.ask([self._layer_request(case, left)])
+        return Conversation(self, self._layers)
+
+    def ask(self, requests: list[Message]) -> list[Message]:
+        """Ask, remember what was asked, and let a fault carry it away."""
+        self.trace.extend(requests)
+        try:
+            replies = self.link.ask(requests)
+        except Fault as fault:
+            fault.trace = list(self.trace)
+            raise
+        self.noticed = tuple(word for reply in replies for word in reply.words.get("noticed", "").split(",") if word)
+        return replies
+
+    def _answer(self, case: Case, *, training: bool, backward: bool) -> Answer:
+        self._layers += 1
+        first, number = len(self.trace), self._layers
+        requests = [
+            self._layer_request(case),
+            Message.request("forward", layer=number, training=int(training), layout=case.layout, x=case.x),
+        ]
+        if "running" in self.scope:
+            requests.append(Message.request("running", layer=number))
+        if backward:
+            requests.append(Message.request("backward", layer=number, dy=case.dy))
+        replies = self.ask(requests)
+        steps = {name: first + at for at, reply in enumerate(replies) for name in reply.arrays}
+        found = {name: values for reply in replies for name, values in reply.arrays.items()}
+        gradients = _gradients(replies[-1]) if backward else None
+        steps["running_mean"] = steps["running_var"] = steps.get("mean", first + 1)
+        return Answer(found["y"], found.get("mean"), found.get("var"), gradients, steps, self.noticed)
+
+    def _layer_request(self, case: Case, left: tuple[str, ...] = ()) -> Message:
+        setup = replace(Setup.of(case), **dict.fromkeys((*self.fixed, *left)))
+        return setup_request(setup, self._layers)
+
+
+def setup_request(setup: Setup, number: int) -> Message:
+    """The request for a fresh layer; fields that are None are left to the layer."""
+    words: dict[str, Any] = {
+        "dtype": CODES[setup.dtype],
+        "axis": setup.channel_axis,
+        "rank": setup.rank,
+        "channels": setup.channels,
+        "eps": setup.eps,
+        "momentum": setup.momentum,
+        "gamma": setup.gamma,
+        "beta": setup.beta,
+        "running_mean": setup.running_mean,
+        "running_var": setup.running_var,
+    }
+    return Message.request("layer", layer=number, **{name: value for name, value in words.items() if value is not None})
+
+
+def _gradients(reply: Message) -> Gradients:
+    return Gradients(reply.arrays["dx"], reply.arrays.get("dgamma"), reply.arrays.get("dbeta"))

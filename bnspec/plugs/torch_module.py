@@ -1,0 +1,185 @@
+"""A torch.nn.Module, or a plain class over torch tensors: gradients through autograd."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+from bnspec.plugs import anatomy, names
+from bnspec.plugs.adapter import SKELETON, Binding, TargetError, indented
+from bnspec.plugs.anatomy import CHANNELS, Anatomy
+from bnspec.plugs.values import is_tensor
+
+OWN_RANKS = {"BatchNorm1d": [2, 3], "BatchNorm2d": [4], "BatchNorm3d": [5]}
+"""torch's own classes, and the ranks of x that each documents."""
+
+CONVENTION = """\
+    convention = {{
+        "momentum_weighs": "batch",
+        "running_var": "unbiased",
+        "ranks": {ranks},
+        "single_value": "error",
+        "backward": "train+infer",
+    }}
+"""
+"""What torch documents of its own classes; of other modules it is measured."""
+
+BODY = '''\
+import numpy as np
+import torch
+
+torch.set_num_threads(1)  # cases are small: faster so, and the same bits every time
+
+
+def to_torch(array):
+    """A tensor on the array's memory where torch can: it has no negative strides, and gets NumPy's bfloat16 as int16."""
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def to_numpy(tensor):
+    if tensor.dtype is torch.bfloat16:
+        import ml_dtypes
+
+        return tensor.detach().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.detach().numpy()
+
+
+class Layer:
+    """One {name}, asked as every other is."""
+
+    def __init__(self, bn):
+        self.bn = bn
+
+    def forward(self, x, *, training):
+{forward}
+        return to_numpy(self.y)
+
+    def backward(self, dy):
+{backward}
+{running}
+
+class Adapter:
+    """Makes layers as `setup` wants them."""
+
+    name = {label!r}
+{convention}
+    def layer(self, setup):
+        if setup.channel_axis % setup.rank != 1:
+            raise NotImplementedError("channels are on axis 1 here")
+{construct}
+        return Layer(bn)
+'''
+"""The adapter without its particulars."""
+
+
+def bind(label: str, subject: Any) -> Binding | None:
+    """The adapter for a class that keeps its state in torch tensors, None for any other.
+
+    torch is looked up among the imported modules, never imported: only a target that uses it is its business.
+    Raises `TargetError` where no layer can be made, or where gradients are neither autograd's nor left to it.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(subject, type):
+        return None
+    is_module = issubclass(subject, torch.nn.Module)
+    parts = anatomy.dissect(label, subject)
+    if parts is None or not (is_module or any(is_tensor(place.value) for place in parts.values.values())):
+        return None
+    parts = replace(parts, values={role: place for role, place in parts.values.items() if place.value is not None})
+    _refuse(parts, is_module=is_module)
+    ranks = OWN_RANKS.get(parts.name) if getattr(torch.nn, parts.name, None) is subject else None
+    learned = [role for role in ("gamma", "beta") if _is_learned(parts, role, is_module=is_module)]
+    gradients = ", ".join(["dx", *(f"d{role}" for role in learned)])
+    meaning = "declared" if ranks else "measured"
+    assumed = f"channels on axis 1; parameters in float32 for half types; momentum goes in as it is, its meaning is {meaning}"
+    body = _body(parts, learned, is_module=is_module, ranks=ranks)
+    return Binding(body, parts.described(f"{gradients} by autograd"), assumed)
+
+
+def _refuse(parts: Anatomy, *, is_module: bool) -> None:
+    """Raise `TargetError` for what looks like a layer but cannot be asked as one."""
+    if any(type(place.value).__name__.startswith("Uninitialized") for place in parts.values.values()):
+        raise TargetError(f"{parts.label} has no size before its first call and cannot be given values; name the class it becomes")
+    if not is_module and anatomy.find_method(type(parts.layer), names.BACKWARD):
+        raise TargetError(f"{parts.label} keeps torch tensors but has a backward of its own; write an adapter:\n\n{SKELETON}")
+
+
+def _is_learned(parts: Anatomy, role: str, *, is_module: bool) -> bool:
+    """Whether a gradient is to be asked: of a module's parameters (buffers are frozen), and of a plain class's tensors."""
+    place = parts.values.get(role)
+    return place is not None and is_tensor(place.value) and (place.value.requires_grad or not is_module)
+
+
+def _body(parts: Anatomy, learned: list[str], *, is_module: bool, ranks: list[int] | None) -> str:
+    by_grad_mode = _asks_grad_mode(type(parts.layer))
+    return BODY.format(
+        name=parts.name,
+        label=parts.label,
+        convention=CONVENTION.format(ranks=ranks) if ranks else "",
+        forward=indented(2, *_forward_lines(parts, is_module=is_module, by_grad_mode=by_grad_mode)),
+        backward=indented(2, *_backward_lines(parts, learned, by_grad_mode=by_grad_mode)),
+        running=indented(1, *_running_lines(parts)),
+        construct=indented(2, *parts.constructor.lines(), *_write(parts, learned, is_module=is_module)),
+    )
+
+
+def _asks_grad_mode(subject: type) -> bool:
+    """Whether the class, or a function that its methods call, tells training from inference by torch.is_grad_enabled()."""
+    methods = [method for method in vars(subject).values() if hasattr(method, "__code__")]
+    called = [method.__globals__.get(name) for method in methods for name in method.__code__.co_names]
+    codes = [getattr(function, "__code__", None) for function in (*methods, *called)]
+    return any("is_grad_enabled" in code.co_names for code in codes if code is not None)
+
+
+def _forward_lines(parts: Anatomy, *, is_module: bool, by_grad_mode: bool) -> list[str]:
+    call = f"self.y = self.bn(self.x{parts.switch.argument})"
+    if not is_module and parts.forward != "__call__":
+        call = f"self.y = self.bn.{parts.forward}(self.x{parts.switch.argument})"
+    before = "self.bn.train(training)" if is_module else parts.switch.before
+    lines = [before] if before else []
+    if not (is_module or by_grad_mode or parts.switch.found):
+        lines = ["if not training:", f'    raise NotImplementedError("{parts.name} has no inference mode")']
+    lines.append("self.x = to_torch(x).requires_grad_()")
+    return [*lines, "with torch.set_grad_enabled(training):", f"    {call}"] if by_grad_mode else [*lines, call]
+
+
+def _backward_lines(parts: Anatomy, learned: list[str], *, by_grad_mode: bool) -> list[str]:
+    wanted = ", ".join(["self.x", *(f"self.bn{parts.values[role].text}" for role in learned)])
+    found = ", ".join(["dx", *(f"d{role}" for role in learned)]) if learned else "(dx,)"
+    answers = ", ".join(f"to_numpy({name}).reshape(-1)" if name[1:] in learned else "None" for name in ("dgamma", "dbeta"))
+    refusal = ["if not self.y.requires_grad:", f'    raise NotImplementedError("{parts.name} takes no gradient in inference")']
+    return [
+        *(refusal if by_grad_mode else []),
+        f"wanted = [{wanted}]",
+        f"{found} = torch.autograd.grad(self.y, wanted, to_torch(dy).to(self.y.dtype), retain_graph=True)",
+        f"return to_numpy(dx), {answers}",
+    ]
+
+
+def _running_lines(parts: Anatomy) -> list[str]:
+    places = [parts.values.get(role) for role in ("running_mean", "running_var")]
+    if not all(place is not None and is_tensor(place.value) for place in places):
+        return []
+    mean, var = (f"to_numpy(self.bn{place.text}.clone()).reshape(-1)" for place in places if place is not None)
+    return ["", "def running(self):", f"    return {mean}, {var}", ""]
+
+
+def _write(parts: Anatomy, learned: list[str], *, is_module: bool) -> list[str]:
+    """The lines that give the layer its dtype and write what the constructor does not take into it."""
+    lines = ['bn = bn.to(torch.float64 if setup.dtype == "float64" else torch.float32)'] if is_module else []
+    for role in (role for role in anatomy.ROLES if role not in parts.constructor.arguments):
+        place = parts.values.get(role)
+        lines.append(f"if setup.{role} is not None:")
+        if place is not None and role in ("eps", "momentum"):
+            lines.append(f"    bn{place.text} = setup.{role}")
+        elif place is not None and is_tensor(place.value) and place.value.numel() == CHANNELS:
+            target = f"bn{place.text}.data" if is_module and role in learned else f"bn{place.text}"
+            lines.append(f"    {target} = to_torch(setup.{role}).reshape(bn{place.text}.shape).clone()")
+        else:
+            lines.append(f'    raise NotImplementedError("{parts.name} has no {role} to set")')
+    return [*lines, *(f"bn{parts.values[role].text}.requires_grad_()" for role in learned if not is_module)]

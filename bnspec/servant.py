@@ -1,0 +1,230 @@
+"""The judged end of the protocol: it owns an Implementation and its layers, and answers requests about them.
+
+It runs in the child process and, for debuggers, in the judge's own. Whatever the implementation does short of ending the
+process, the answer is a message.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from bnspec.answers import BadAnswer, array_of, gradients_of, statistics_of
+from bnspec.blame import told
+from bnspec.case import Array
+from bnspec.convention import BadConvention, Convention
+from bnspec.implementation import Implementation, NotOffered, Setup
+from bnspec.layouts import present
+from bnspec.protocol import VERSION, BadMessage, Message, dtype_of, text_array
+from bnspec.watching import Watch
+
+FRAMEWORKS = ("numpy", "torch", "jax", "tensorflow", "keras", "mlx", "onnxruntime")
+"""What `loaded=` tells of: the judge may preload some of them for the next child."""
+
+
+class Refusal(Exception):
+    """A request that cannot be answered as it stands; the sentence is complete."""
+
+
+@dataclass
+class Station:
+    """A layer at work: the implementation's own object, the setup it was made from, and what it is watched for."""
+
+    layer: Any
+    setup: Setup
+    watch: Watch = field(default_factory=Watch)
+    shape: tuple[int, ...] = ()
+
+
+class Servant:
+    """Answers requests about the Implementation that `loader` returns.
+
+    sentences    exceptions of the loader whose own text is all there is to say: a target that cannot be found
+    let_through  exceptions that are not the implementation's: in the judge's own process Ctrl-C must end the judge
+    """
+
+    def __init__(
+        self,
+        loader: Callable[[], Implementation],
+        *,
+        sentences: tuple[type[BaseException], ...] = (),
+        let_through: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        self._loader = loader
+        self._sentences: tuple[type[BaseException], ...] = (*sentences, Refusal, BadAnswer, BadConvention, BadMessage)
+        self._let_through = let_through
+        self._implementation: Implementation | None = None
+        self._stations: dict[str, Station] = {}
+        self._operations = {
+            "start": self._start,
+            "layer": self._layer,
+            "forward": self._forward,
+            "backward": self._backward,
+            "running": self._running,
+            "stop": self._stop,
+        }
+
+    def answer(self, request: Message) -> Message:
+        """The reply to a request, without an id. Raises nothing but what it was told to let through."""
+        try:
+            with undisturbed():
+                return self._operation(request.op)(request)
+        except self._let_through:
+            raise
+        except (NotOffered, NotImplementedError) as error:
+            return Message.refusal("unsupported", str(error) or "this is not offered")
+        except self._sentences as error:
+            return Message.refusal("error", str(error))
+        except BaseException as error:  # SystemExit too: what ends their program is a verdict on it, not the end of ours
+            return Message.refusal("error", told(error))
+
+    def _operation(self, op: str) -> Callable[[Message], Message]:
+        if op not in self._operations:
+            raise NotOffered(f"the operation {op!r} is not known here; the operations are {', '.join(self._operations)}")
+        return self._operations[op]
+
+    def _start(self, request: Message) -> Message:
+        if (asked := _word(request, "protocol")) != str(VERSION):
+            raise Refusal(f"this end speaks protocol {VERSION}; protocol {asked} was asked for")
+        self._stations.clear()
+        self._implementation = implementation = self._loader()
+        convention = declared_convention(implementation)
+        return Message.reply(
+            protocol=VERSION,
+            **capabilities(implementation, convention),
+            loaded=",".join(name for name in FRAMEWORKS if name in sys.modules),
+            name=text_array(str(getattr(implementation, "name", type(implementation).__name__))),
+            convention=_optional_text(convention),
+            adapter=_optional_text(getattr(implementation, "adapter_source", None)),
+            bound=_optional_text(getattr(implementation, "bound", None)),
+        )
+
+    def _layer(self, request: Message) -> Message:
+        if self._implementation is None:
+            raise Refusal("there is no implementation yet; the first request is start")
+        number, setup = _word(request, "layer"), setup_of(request)
+        self._stations.pop(number, None)
+        self._stations[number] = station = Station(make_layer(self._implementation, setup), setup)
+        for name in ("gamma", "beta", "running_mean", "running_var"):
+            station.watch.give(name, getattr(setup, name))
+        return Message.reply(noticed=station.watch.notice({}))
+
+    def _forward(self, request: Message) -> Message:
+        station = self._station(request)
+        training = _word(request, "training") == "1"
+        x = present(_array(request, "x"), _word(request, "layout"), station.setup.channel_axis)
+        station.shape = x.shape
+        station.watch.give("x", x)
+        returned = station.layer.forward(x, training=training)
+        return _reply(station, {"y": array_of(returned, "forward returned", f"an array shaped {x.shape}")})
+
+    def _backward(self, request: Message) -> Message:
+        station = self._station(request)
+        method = _method(station, "backward")
+        dy = np.array(_array(request, "dy"), order="C")
+        station.watch.give("dy", dy)
+        return _reply(station, gradients_of(method(dy), station.shape, station.setup.channels))
+
+    def _running(self, request: Message) -> Message:
+        station = self._station(request)
+        return _reply(station, statistics_of(_method(station, "running")(), station.setup.channels))
+
+    def _stop(self, _: Message) -> Message:
+        self._stations.clear()
+        return Message.reply()
+
+    def _station(self, request: Message) -> Station:
+        number = _word(request, "layer")
+        if number not in self._stations:
+            raise Refusal(f"there is no layer {number}; a request layer={number} must have made it")
+        return self._stations[number]
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """NumPy's own error state, and no warnings: a warning is neither a failure nor anybody's business here."""
+    with warnings.catch_warnings(), np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def setup_of(request: Message) -> Setup:
+    """The setup that a layer request asks for, with arrays of its own. Fields that the request leaves out are None."""
+    arrays = {name: np.array(array, order="C") for name, array in request.arrays.items()}
+    gamma, beta, mean, var = (arrays.get(name) for name in ("gamma", "beta", "running_mean", "running_var"))
+    eps, momentum = (float(request.words[name]) if name in request.words else None for name in ("eps", "momentum"))
+    dtype = dtype_of(_word(request, "dtype"))
+    if dtype == np.dtype("V2"):
+        raise NotOffered("bfloat16 needs the package ml_dtypes, which the Python of this implementation does not have")
+    axis, rank, channels = (int(_word(request, name)) for name in ("axis", "rank", "channels"))
+    return Setup(gamma, beta, mean, var, eps, momentum, dtype.name, axis, rank, channels)
+
+
+def make_layer(implementation: Implementation, setup: Setup) -> Any:
+    """A fresh layer of the implementation; raises `Refusal` for an object that cannot be asked forward."""
+    layer = implementation.layer(setup)
+    if not callable(getattr(layer, "forward", None)):
+        raise Refusal(f"layer returned an object of type {type(layer).__name__}; one with a method forward was expected")
+    return layer
+
+
+def declared_convention(implementation: Implementation) -> str | None:
+    """What the implementation says of its convention, as TOML: only the keys that it names, since the rest is measured."""
+    declared: Mapping[str, Any] | Convention | None = getattr(implementation, "convention", None)
+    if declared is None:
+        return None
+    if isinstance(declared, Convention):
+        return declared.to_toml()
+    lines = Convention.from_mapping(declared).to_toml().splitlines()
+    return "".join(f"{line}\n" for line in lines if line.split(" = ")[0] in declared)
+
+
+def capabilities(implementation: Implementation, convention: str | None) -> dict[str, Any]:
+    """Whether layers have backward and running, seen on a throw-away layer; where none can be made, both are supposed."""
+    try:
+        layer = make_layer(implementation, trial_setup(Convention.from_toml(convention or "")))
+    except (NotOffered, NotImplementedError):
+        return {"backward": True, "running": True}
+    except Exception as error:
+        return {"backward": True, "running": True, "trouble": text_array(told(error))}
+    return {name: callable(getattr(layer, name, None)) for name in ("backward", "running")}
+
+
+def trial_setup(convention: Convention) -> Setup:
+    """The smallest ordinary setup: three channels, everything given, of rank 2 where that is offered."""
+    rank = 2 if 2 in convention.ranks else convention.ranks[0]
+    zeros, ones = np.zeros(3, np.float32), np.ones(3, np.float32)
+    return Setup(ones, zeros, zeros.copy(), ones.copy(), 1e-5, 0.1, "float32", convention.channel_axis, rank, 3)
+
+
+def _method(station: Station, name: str) -> Callable[..., Any]:
+    method: Callable[..., Any] | None = getattr(station.layer, name, None)
+    if method is None:
+        raise NotOffered(f"this layer has no method {name}")
+    return method
+
+
+def _reply(station: Station, returned: dict[str, Array]) -> Message:
+    return Message.reply(noticed=station.watch.notice(returned), **returned)
+
+
+def _word(request: Message, name: str) -> str:
+    if name not in request.words:
+        raise Refusal(f"a request {request.op} needs the word {name}=")
+    return request.words[name]
+
+
+def _array(request: Message, name: str) -> Array:
+    if name not in request.arrays:
+        raise Refusal(f"a request {request.op} needs the array {name}")
+    return request.arrays[name]
+
+
+def _optional_text(text: str | None) -> Array | None:
+    return None if text is None else text_array(text)

@@ -1,0 +1,115 @@
+"""The commands. Bodies import what they need when they run, so that `bnspec --help` stays quick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from bnspec import __version__
+
+USAGE = 2
+"""Exit code for what could not be run: bad usage, an unknown target, an interruption."""
+
+app = App(
+    name="bnspec",
+    version=__version__,
+    help="Put a Batch Normalization to the question: is it right, and if not, what is wrong with it?",
+    help_on_error=False,
+    result_action="return_value",
+)
+
+
+@app.command
+def check(
+    targets: Annotated[list[str], Parameter(negative=())],
+    /,
+    *,
+    profile: Literal["smoke", "standard", "deep"] = "standard",
+    seed: int = 0,
+    dtype: Annotated[Sequence[str], Parameter(negative=())] = ("float32", "float64"),
+    only: Annotated[Sequence[str], Parameter(negative=())] = (),
+    skip: Annotated[Sequence[str], Parameter(negative=())] = (),
+    json: Path | None = None,
+    report: Path | None = None,
+    convention: str | None = None,
+    timeout: float = 10.0,
+    in_process: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Ask an implementation every property and say what came of it.
+
+    Exit code: 0 conformant, 1 nonconformant, 2 inconclusive or could not run; of several targets 1 beats 2 beats 0.
+
+    Parameters
+    ----------
+    targets
+        What to ask: file.py:Name or package.module:Name.
+    profile
+        How many cases a property gets: 25, 300 or 10,000.
+    seed
+        The same seed asks the same cases.
+    dtype
+        A dtype to ask in; give it again for more.
+    only
+        Ask only this property or chapter; give it again for more.
+    skip
+        Leave out this property or chapter; give it again for more.
+    json
+        Write the record to this file, whatever comes of the run.
+    report
+        Write report.json, report.md, report.html, junit.xml and a repro script a failure into this directory.
+    convention
+        The declared convention: a TOML file, or one of paper, torch, keras, onnx, tutorial. Otherwise it is measured.
+    timeout
+        Seconds that one call may take.
+    in_process
+        Ask without a child process, for a debugger.
+    """
+    from bnspec.cli import check as command
+
+    options = command.Options(
+        profile=profile,
+        seed=seed,
+        dtypes=tuple(dtype),
+        only=tuple(only),
+        skip=tuple(skip),
+        convention=convention,
+        timeout=timeout,
+        in_process=in_process,
+    )
+    return command.check(targets, options, json=json, report=report)
+
+
+@app.command
+def report(records: list[Path], /, *, out: Path = Path("reports/out")) -> int:
+    """Join records into one page: index.html and index.md, with a report for each target beside them.
+
+    Parameters
+    ----------
+    records
+        Files that `bnspec check --json` wrote.
+    out
+        The directory to write into.
+    """
+    from bnspec.cli import report as command
+
+    return command.report(records, out)
+
+
+def main() -> None:
+    """The console script: exit codes as `check` says; bad usage is one sentence and 2."""
+    try:
+        code = app(exit_on_error=False, print_error=False)
+    except CycloptsError as trouble:
+        print(f"bnspec: {' '.join(str(trouble).split())}  (bnspec --help says what there is)", file=sys.stderr)
+        code = USAGE
+    except KeyboardInterrupt:
+        code = USAGE
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

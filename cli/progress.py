@@ -1,0 +1,41 @@
+"""The progress bar of a run: on a terminal only."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich import progress as bars
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from bnspec.properties.rows import Row
+
+    from bnspec.plugs.subject import Subject
+
+
+class Progress:
+    """A pytest plug-in that moves a bar with each row. Nothing is drawn where the output is no terminal."""
+
+    def __init__(self, console: Console, target: str) -> None:
+        columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn())
+        self._bars = bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task = self._bars.add_task(f"opening {target}", total=None)
+        self._failed = 0
+
+    def __enter__(self) -> Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def pytest_bnspec_plan(self, subject: Subject, rows: list[Row]) -> None:
+        """The number of rows is known."""
+        self._bars.update(self._task, total=len(rows), description="asking")
+
+    def pytest_bnspec_row(self, row: Row) -> None:
+        """One row more."""
+        self._failed += row.level == "required" and row.status in ("fail", "error", "crash", "timeout", "flaky")
+        words = f"{row.chapter.replace('_', ' ')}, {row.dtype}" + (f", {self._failed} failed" if self._failed else "")
+        self._bars.update(self._task, advance=1, description=words)

@@ -1,0 +1,177 @@
+"""One target, asked: opens it, lets pytest run the properties, and makes the record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import pytest
+from bnspec.cli.progress import Progress
+from bnspec.cli.selection import Selection
+from bnspec.properties.plugin import PROFILES
+from bnspec.properties.session import Session, open_session
+from bnspec.reports import record
+from bnspec.reports.verdict import judge_rows
+
+from bnspec import __version__, properties
+from bnspec.convention import BadConvention
+from bnspec.plugs.link import Fault
+
+LAWS = "0"
+"""The version of the set of laws; a record carries it, so that an upgrade never flips a verdict unnoticed."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `bnspec check` was asked for; see its help."""
+
+    profile: str = "standard"
+    seed: int = 0
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    convention: str | None = None
+    timeout: float = 10.0
+    in_process: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The record of a run, and whether it was interrupted."""
+
+    record: record.Record
+    interrupted: bool = False
+
+
+def run(target: str, options: Options, progress: Progress) -> Outcome:
+    """Ask one target. Whatever happens there is a record: of a target that cannot be asked too."""
+    started = perf_counter()
+    try:
+        session = open_session(
+            target,
+            dtypes=options.dtypes,
+            examples=PROFILES[options.profile],
+            seed=options.seed,
+            convention=options.convention,
+            timeout=options.timeout,
+            in_process=options.in_process,
+        )
+    except (Fault, BadConvention) as trouble:
+        why = trouble.text if isinstance(trouble, Fault) else str(trouble)
+        return Outcome(_unasked(target, options, why, perf_counter() - started))
+    except KeyboardInterrupt:
+        return Outcome(_unasked(target, options, "interrupted before the first question", perf_counter() - started), True)
+    code = _pytest(target, session, Selection(options.only, options.skip), progress)
+    interrupted = code == pytest.ExitCode.INTERRUPTED
+    return Outcome(_record(target, options, session, perf_counter() - started, interrupted), interrupted)
+
+
+def _pytest(target: str, session: Session, selection: Selection, progress: Progress) -> int:
+    """Run the property files under pytest, quietly and out of reach of the user's own configuration."""
+    files = Path(properties.__file__).parent
+    arguments = [
+        str(files),
+        f"--rootdir={files}",
+        f"--config-file={os.devnull}",
+        "--import-mode=importlib",
+        "--assert=plain",
+        "--bn",
+        target,
+    ]
+    for quiet in ("terminal", "cacheprovider", "warnings", "faulthandler", "junitxml"):
+        arguments += ["-p", f"no:{quiet}"]
+    _forget_properties(files)
+    with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""):
+        from bnspec.properties import plugin
+
+        return int(pytest.main(arguments, plugins=[plugin, _Named(session), selection, progress]))
+
+
+def _forget_properties(files: Path) -> None:
+    """Let every run import the property files anew: Hypothesis' settings stick to a function once they are on it."""
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None) or ""
+        if Path(path).parent == files and Path(path).name.startswith("test_"):
+            del sys.modules[name]
+
+
+class _Named:
+    """Registers the opened session under the name that the plug-in looks for."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.pluginmanager.register(self.session, "bnspec-session")
+
+
+@contextmanager
+def _environment(**changes: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _record(target: str, options: Options, session: Session, seconds: float, interrupted: bool) -> record.Record:
+    rows = [msgspec.convert(asdict(row), record.Row, strict=False) for row in session.rows.values()]
+    verdict, scope, reason = judge_rows(rows)
+    if interrupted:
+        reason = f"interrupted; {reason}"
+    started = session.subject.link.started
+    return record.Record(
+        **_said(target, options),
+        verdict=verdict,
+        scope=scope,
+        reason=reason,
+        convention=session.measured.convention.to_mapping(),
+        bound=started.text("bound").splitlines(),
+        adapter=started.text("adapter"),
+        seconds=seconds,
+        warnings=session.measured.warnings,
+        results=rows,
+    )
+
+
+def _unasked(target: str, options: Options, why: str, seconds: float) -> record.Record:
+    """The record of a target that could not be asked."""
+    return record.Record(**_said(target, options), verdict="inconclusive", scope=[], reason=why, seconds=seconds)
+
+
+def _said(target: str, options: Options) -> Mapping[str, Any]:
+    return {
+        "suite": __version__,
+        "laws": LAWS,
+        "target": target,
+        "profile": options.profile,
+        "dtypes": list(options.dtypes),
+        "seed": options.seed,
+        "environment": environment(),
+    }
+
+
+def environment() -> dict[str, str]:
+    """What the answers may depend on: Python, the machine's kind, the versions of what is installed."""
+    found = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}
+    for package in ("numpy", "hypothesis", "torch", "ml_dtypes"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

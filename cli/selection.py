@@ -1,0 +1,36 @@
+"""--only and --skip: which properties are asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import pytest
+from bnspec.properties.laws import CHAPTERS, Law
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A pytest plug-in that leaves out what is not selected. Names are those of properties or chapters."""
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Runs before the plan is made, so that what is left out is not in it."""
+        laws = {id(item): item.function.law for item in items}  # type: ignore[attr-defined]
+        self._check({law.name for law in laws.values()})
+        items[:] = [item for item in items if self._wanted(laws[id(item)])]
+
+    def _wanted(self, law: Law) -> bool:
+        names = {law.name, law.chapter}
+        return (not self.only or not names.isdisjoint(self.only)) and names.isdisjoint(self.skip)
+
+    def _check(self, names: set[str]) -> None:
+        known = names | set(CHAPTERS)
+        for name in (*self.only, *self.skip):
+            if name not in known:
+                near = get_close_matches(name, sorted(known), 3)
+                hint = f"; did you mean {' or '.join(near)}?" if near else f"; the chapters are {', '.join(CHAPTERS)}"
+                raise pytest.UsageError(f"there is no property or chapter {name!r}{hint}")

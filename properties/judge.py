@@ -1,0 +1,206 @@
+"""The judge: compares answers with the truth within derived bounds. The only code that words a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from bnspec.properties.stage import current
+
+from bnspec import bounds, exact
+from bnspec.bounds import Bounds
+from bnspec.bounds_scalars import FORMATS
+from bnspec.case import Array, Case, from_columns
+from bnspec.exact import Exact
+from bnspec.plugs.subject import Answer
+from bnspec.protocol import Message
+
+INFORMATIVE = 0.1
+"""A case tells right from wrong when the bound is at most this share of what it judges (reference/bounds.md)."""
+
+ELEMENTWISE = ("y", "dx")
+"""The components shaped as x; the others are (C,)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One deviation: where, got, wanted, how far beyond its bound, and the calls that show it."""
+
+    component: str
+    message: str
+    index: tuple[int, ...] | None = None
+    got: float | None = None
+    want: float | None = None
+    bound: float | None = None
+    ratio: float | None = None
+    trace: tuple[Message, ...] = ()
+    step: int | None = None
+    expected: Array | None = None
+    tolerance: Array | None = None
+
+
+class Deviation(AssertionError):
+    """An answer outside its bound. Carries its `Finding`."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a case's answers are in exact arithmetic, and how far a correct implementation may stray: columns."""
+
+    case: Case
+    exact: Exact
+    bounds: Bounds
+
+    def value(self, name: str) -> Array:
+        """The exact values of a component, rounded once."""
+        return np.asarray(getattr(self.exact, name))
+
+    def bound(self, name: str) -> Array:
+        """The bounds of a component."""
+        return np.asarray(getattr(self.bounds, name))
+
+
+def train_truth(case: Case, *, step: int = 1, grade: str | None = None) -> Truth:
+    """The truth of a training step in the subject's convention; by default within the limit of conformance."""
+    convention = current().convention
+    true = exact.train(case, convention, step=step)
+    limit = bounds.train_bounds(case, true, convention, grade=grade or bounds.conformance_grade(case.dtype), step=step)
+    return Truth(case, true, limit)
+
+
+def infer_truth(case: Case, *, grade: str | None = None) -> Truth:
+    """The truth of an inference."""
+    true = exact.infer(case)
+    return Truth(case, true, bounds.infer_bounds(case, true, grade=grade or bounds.conformance_grade(case.dtype)))
+
+
+def component(answer: Answer, name: str) -> Array | None:
+    """A component of an answer by name, None where the implementation has none."""
+    holder = answer.gradients if name in ("dx", "dgamma", "dbeta") else answer
+    found: Array | None = getattr(holder, name, None)
+    return found
+
+
+def assert_near(answer: Answer, truth: Truth, *names: str) -> None:
+    """Each named component within its bound of the truth, element by element."""
+    for name in names:
+        got = component(answer, name)
+        if got is not None:
+            columns = _columns(got, truth.case, name, answer)
+            low = truth.exact.low.get(name, 0.0)
+            judge(answer, name, columns, truth.value(name), truth.bound(name), low=low, case=truth.case)
+
+
+def assert_same(
+    answer: Answer, other: Answer, name: str, case: Case, tolerance: Array | float = 0.0, *, factor: float = 1.0, why: str = ""
+) -> None:
+    """A component of two answers equal, times an exact `factor`: to the bit where `tolerance` is 0, else within it."""
+    got, want = component(answer, name), component(other, name)
+    if got is None or want is None:
+        return
+    columns, wanted = _columns(got, case, name, answer), _columns(want, case, name, other) * factor
+    judge(answer, name, columns, wanted, np.broadcast_to(tolerance, columns.shape), case=case, why=why)
+
+
+def judge(
+    answer: Answer,
+    name: str,
+    got: Array,
+    want: Array,
+    tolerance: Array,
+    *,
+    case: Case,
+    low: Array | float = 0.0,
+    why: str = "",
+) -> None:
+    """The one comparison: |got - want| <= tolerance everywhere, in float64 columns; `want + low` where `low` is given."""
+    with np.errstate(all="ignore"):
+        error = np.abs((got - want) - low)
+        error = np.where((got == want) | _rightly_infinite(got, want, tolerance, case.dtype), 0.0, error)
+        ratio = np.where(error == 0, 0.0, error / tolerance)
+        ratio = np.where(np.isnan(ratio), np.where(np.isnan(want) & np.isnan(got), 0.0, np.inf), ratio)
+        ratio = np.where(np.isposinf(tolerance), 0.0, ratio)
+    _count(ratio, want, tolerance)
+    worst = np.unravel_index(np.argmax(ratio), ratio.shape)
+    if ratio[worst] > 1:
+        place = tuple(int(at) for at in worst)
+        raise Deviation(_finding(answer, name, got, want, tolerance, place, float(ratio[worst]), case, why))
+
+
+def reject(name: str, answer: Answer | None, message: str) -> None:
+    """A deviation that is no matter of distance: a wrong shape, a changed input."""
+    step = None if answer is None else answer.steps.get(name)
+    raise Deviation(Finding(name, message, trace=_trace(), step=step))
+
+
+def seen(informative: bool = True) -> None:
+    """Count an example that was judged without numbers (equal bits, unchanged inputs)."""
+    current().tally.informative += informative
+
+
+def _count(ratio: Array, want: Array, tolerance: Array) -> None:
+    tally = current().tally
+    tally.worst_ratio = max(tally.worst_ratio, float(np.max(ratio, initial=0.0)))
+    tally.informative += bool(np.any(tolerance <= INFORMATIVE * np.abs(want)))
+
+
+def _rightly_infinite(got: Array, want: Array, tolerance: Array, dtype: str) -> Array:
+    """Infinity is right where the true value may round to it."""
+    largest = FORMATS[dtype].largest
+    return np.isinf(got) & (np.sign(got) == np.sign(want)) & (np.abs(want) + tolerance >= largest)
+
+
+def _columns(got: Array, case: Case, name: str, answer: Answer) -> Array:
+    wanted = case.x.shape if name in ELEMENTWISE else (case.channels,)
+    if got.shape != wanted:
+        reject(name, answer, f"{name} has shape {got.shape}; {wanted} was expected, for x of shape {case.x.shape}")
+    return case.columns(got) if name in ELEMENTWISE else got.astype(np.float64)
+
+
+def _trace() -> tuple[Message, ...]:
+    subject = current().subject
+    return () if subject is None else tuple(subject.trace)
+
+
+def _finding(
+    answer: Answer, name: str, got: Array, want: Array, tolerance: Array, place: tuple[int, ...], ratio: float, case: Case, why: str
+) -> Finding:
+    index, expected, allowed = place, None, None
+    if (name in ELEMENTWISE) == (want.ndim == 2):
+        expected, allowed = want, np.asarray(tolerance, dtype=np.float64)
+    if want.ndim == 2:
+        index = _index_in_x(place, case)
+        expected, allowed = (from_columns(np.ascontiguousarray(part), case.x.shape, case.channel_axis) for part in (want, allowed))
+    a, b, limit = float(got[place]), float(want[place]), float(tolerance[place])
+    message = _words(name, index, a, b, limit, ratio, case, why)
+    return Finding(name, message, index, a, b, limit, ratio, _trace(), answer.steps.get(name), expected, allowed)
+
+
+def _index_in_x(place: tuple[int, ...], case: Case) -> tuple[int, ...]:
+    """Where an entry of the columns (value, channel) stands in x."""
+    axis = case.channel_axis % case.x.ndim
+    others = [size for at, size in enumerate(case.x.shape) if at != axis]
+    index = [int(at) for at in np.unravel_index(place[0], others)]
+    index.insert(axis, place[1])
+    return tuple(index)
+
+
+def _words(name: str, index: tuple[int, ...], got: float, want: float, limit: float, ratio: float, case: Case, why: str) -> str:
+    where = f"{name}[{', '.join(map(str, index))}]"
+    lines = [f"{where} is {got:.9g}, should be {want:.9g}"]
+    if limit <= 0:
+        lines[0] += "; these must be equal to the last bit"
+    elif np.isfinite(got):
+        lines[0] += f": off by {abs(got - want):.3g}, {_times(ratio)} what rounding can explain ({limit:.2g})"
+    if why:
+        lines.append(why)
+    lines.append(f"{case.m} values a channel, {case.dtype}, eps = {case.eps:g}, momentum = {case.momentum}")
+    return "\n".join(lines)
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.2g} times"

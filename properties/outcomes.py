@@ -1,0 +1,111 @@
+"""From what a test raised to the status of its row, and from a finding to plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from bnspec.properties.judge import Deviation, Finding
+from bnspec.properties.rows import Row
+from bnspec.properties.stage import Tally
+from hypothesis.errors import Flaky, Unsatisfiable
+
+from bnspec.case import Array
+from bnspec.plugs.link import Fault
+from bnspec.plugs.subject import CODES
+from bnspec.protocol import Message
+
+MIN_INFORMATIVE_SHARE = 0.1
+"""A property of which fewer cases than this could tell right from wrong has shown nothing."""
+
+NAMES = {code: name for name, code in CODES.items()}
+"""The dtype of a code."""
+
+FAULT_WORDS = {"error": "raised an error", "crash": "ended its process", "timeout": "did not answer in time"}
+
+
+def settle(row: Row, tally: Tally, error: BaseException | None) -> None:
+    """Fill in a row: counts, status, reason, counterexample."""
+    row.examples, row.informative, row.declined = tally.examples - tally.declined, tally.informative, tally.declined
+    row.worst_ratio = tally.worst_ratio
+    row.status, row.reason = _status(tally, error)
+    if isinstance(error, Deviation):
+        row.counterexample = counterexample(error.finding)
+    elif isinstance(error, Fault):
+        row.counterexample = {"message": error.text, "component": error.op, "trace": steps(error.trace)}
+
+
+def _status(tally: Tally, error: BaseException | None) -> tuple[str, str]:
+    if error is None:
+        return _passed(tally)
+    if isinstance(error, Deviation):
+        return "fail", str(error).splitlines()[0]
+    if isinstance(error, Fault):
+        said = error.text.strip().splitlines()
+        return error.status, f"{error.op} {FAULT_WORDS.get(error.status, error.status)}" + (f": {said[0]}" if said else "")
+    if isinstance(error, Flaky):
+        return "flaky", "a case that failed did not fail again: the same question got two answers"
+    if isinstance(error, pytest.skip.Exception):
+        return "unsupported", str(error)
+    if isinstance(error, Unsatisfiable):
+        return _passed(tally)
+    return "not-run", f"bnspec itself failed here, which is its bug and not yours: {type(error).__name__}: {error}"
+
+
+def _passed(tally: Tally) -> tuple[str, str]:
+    asked = tally.examples - tally.declined - tally.unasked
+    if not asked:
+        return ("unsupported", tally.why or "not offered") if tally.declined else ("vacuous", "no case could be asked")
+    if tally.informative < max(1, MIN_INFORMATIVE_SHARE * asked):
+        return "vacuous", f"only {tally.informative} of {asked} cases could have told right from wrong"
+    return "pass", ""
+
+
+def counterexample(finding: Finding) -> dict[str, Any]:
+    """A finding as the plain data that a record holds."""
+    name = finding.component if finding.expected is not None else None
+    return {
+        "message": finding.message,
+        "component": finding.component,
+        "index": None if finding.index is None else list(finding.index),
+        "got": number(finding.got),
+        "want": number(finding.want),
+        "error": None if finding.got is None or finding.want is None else number(abs(finding.got - finding.want)),
+        "bound": number(finding.bound),
+        "ratio": number(finding.ratio),
+        "trace": steps(finding.trace),
+        "shows": None if finding.step is None or name is None else {"step": finding.step, "name": name},
+        "expected": None if finding.expected is None or finding.step is None else array(finding.expected),
+        "tolerance": None if finding.tolerance is None or finding.step is None else array(finding.tolerance),
+    }
+
+
+def number(value: float | None) -> float | str | None:
+    """A float that JSON can hold: infinities and NaN as words."""
+    return value if value is None or np.isfinite(value) else str(float(value))
+
+
+def array(values: Array) -> dict[str, Any]:
+    """An array as plain data: dtype, shape, flat values in C order."""
+    flat = values.astype(np.float64).ravel().tolist()
+    return {"dtype": values.dtype.name, "shape": list(values.shape), "data": [number(value) for value in flat]}
+
+
+def steps(trace: tuple[Message, ...] | list[Message]) -> list[dict[str, Any]]:
+    """The requests of a trace as plain data."""
+    return [_step(message) for message in trace]
+
+
+def _step(message: Message) -> dict[str, Any]:
+    words, arrays = message.words, {name: array(values) for name, values in message.arrays.items()}
+    number_of = int(words["layer"])
+    if message.op == "layer":
+        named = {name: arrays.get(name) for name in ("gamma", "beta", "running_mean", "running_var")}
+        given = {name: float(words[name]) if name in words else None for name in ("eps", "momentum")}
+        whole = {"channel_axis": int(words["axis"]), "rank": int(words["rank"]), "channels": int(words["channels"])}
+        return {"do": "layer", "layer": number_of, **named, **given, "dtype": NAMES[words["dtype"]], **whole}
+    if message.op == "forward":
+        training = words["training"] == "1"
+        return {"do": "forward", "layer": number_of, "training": training, "layout": words["layout"], **arrays}
+    return {"do": message.op, "layer": number_of, **arrays}

@@ -1,0 +1,199 @@
+"""One run of the properties against one implementation: opens it, measures its convention, asks, and turns results into rows."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Generator, Sequence
+from functools import wraps
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import pytest
+from bnspec.properties.laws import CHAPTERS, Law
+from bnspec.properties.outcomes import settle
+from bnspec.properties.rows import Row
+from bnspec.properties.stage import Declined, Stage, current, on_stage
+from hypothesis import HealthCheck, Phase, reject, seed, settings
+
+from bnspec.convention import NAMED, BadConvention, Convention
+from bnspec.plugs.link import BudgetSpent, Fault, open_link
+from bnspec.plugs.probe import Measured, measure
+from bnspec.plugs.subject import Subject
+
+MIN_EXAMPLES = 5
+"""No property gets fewer: one case of a kind shows little."""
+
+SETTINGS = settings(
+    deadline=None,
+    database=None,
+    derandomize=False,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+    print_blob=False,
+)
+"""How Hypothesis runs here: the same seed gives the same cases, and a slow implementation is no fault of health."""
+
+
+def declared_choices(option: str | None, adapter_toml: str) -> dict[str, Any]:
+    """What is declared: by --bn-convention (a name, or a TOML file), else by the adapter itself; the rest is measured."""
+    if option in NAMED:
+        return NAMED[option].to_mapping()
+    if option is None:
+        return tomllib.loads(adapter_toml)
+    path = Path(option)
+    if not path.is_file():
+        raise BadConvention(f"--convention takes a TOML file or one of {', '.join(NAMED)}; there is no file {option}")
+    return Convention.from_toml(path.read_text(encoding="utf-8")).to_mapping()
+
+
+def open_session(
+    target: str,
+    *,
+    dtypes: Sequence[str],
+    examples: int,
+    seed: int = 0,
+    convention: str | None = None,
+    timeout: float = 10.0,
+    in_process: bool = False,
+) -> Session:
+    """Open `target`, measure what it does not declare, and be ready to ask it.
+
+    Raises `Fault` where the target cannot be loaded or started, and `BadConvention` for a declaration that is none.
+    """
+    link = open_link(target, in_process=in_process, timeout=timeout)
+    try:
+        subject = Subject(link)
+        declared = declared_choices(convention, link.started.text("convention"))
+        return Session(subject, measure(subject, declared, dtypes), examples=examples, seed=seed)
+    except BaseException:
+        link.close()
+        raise
+
+
+class Session:
+    """One run: a pytest plug-in, registered under the name `bnspec-session`, that holds the subject and the rows."""
+
+    def __init__(self, subject: Subject, measured: Measured, *, examples: int, seed: int = 0) -> None:
+        self.subject = subject
+        self.measured = measured
+        self.examples = examples
+        self.seed = seed
+        self.rows: dict[str, Row] = {}
+        self._stages: dict[str, Stage] = {}
+        self._began: dict[str, float] = {}
+
+    @property
+    def dtypes(self) -> list[str]:
+        """The dtypes asked for, offered or not."""
+        return list(self.measured.dtypes)
+
+    def stage(self, item: pytest.Item) -> Stage:
+        """The stage of a row, made when first asked for."""
+        return self._stages.setdefault(item.nodeid, Stage(self.subject, _dtype(item)))
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Give each property its number of cases and its counting, once, and announce the plan."""
+        items.sort(key=self._place)
+        for item in items:
+            law = _law(item)
+            if law is not None:
+                _prepare(item.function, law, self.examples, self.seed)  # type: ignore[attr-defined]
+                self.rows[item.nodeid] = _row(law, _dtype(item))
+        config.hook.pytest_bnspec_plan(subject=self.subject, rows=list(self.rows.values()))
+
+    def _place(self, item: pytest.Item) -> tuple[int, int]:
+        """Dtype by dtype, chapter by chapter; within a chapter as written."""
+        law = _law(item)
+        return (0, 0) if law is None else (self.dtypes.index(_dtype(item)), CHAPTERS.index(law.chapter))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Set the stage for a property, or skip it where it asks for what is not offered."""
+        law = _law(pyfuncitem)
+        if law is None:
+            return (yield)
+        stage = self.stage(pyfuncitem)
+        missing = [part for part in law.scope if part not in self.subject.scope]
+        why = self.measured.dtypes.get(stage.dtype) or (f"{', '.join(missing)} not offered" if missing else "")
+        if why:
+            pytest.skip(why)
+        self.subject.link.renew()
+        self._began[pyfuncitem.nodeid] = perf_counter()
+        with on_stage(stage):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Turn what happened into the row."""
+        report = yield
+        row = self.rows.get(item.nodeid)
+        if row is None or call.when != "call":
+            return report
+        row.seconds = perf_counter() - self._began.get(item.nodeid, perf_counter())
+        error = None if call.excinfo is None else call.excinfo.value
+        if isinstance(error, KeyboardInterrupt):
+            return report
+        settle(row, self.stage(item).tally, error)
+        if row.status in ("vacuous", "not-run") and report.passed:
+            report.outcome, report.longrepr = "failed", row.reason
+        item.config.hook.pytest_bnspec_row(row=row)
+        return report
+
+    def pytest_unconfigure(self) -> None:
+        """Let the implementation go."""
+        self.subject.link.close()
+
+
+def _law(item: pytest.Item) -> Law | None:
+    return getattr(getattr(item, "function", None), "law", None)
+
+
+def _dtype(item: pytest.Item) -> str:
+    return str(item.callspec.params["bn"])  # type: ignore[attr-defined]
+
+
+def _row(law: Law, dtype: str) -> Row:
+    return Row(law.name, law.chapter, dtype, law.level, law.title, law.text, list(law.scope), list(law.against))
+
+
+def _prepare(function: Callable[..., Any], law: Law, examples: int, seed_: int) -> None:
+    """Settings, seed and counting for a property, once: all its dtypes share the function."""
+    inner = function.hypothesis.inner_test  # type: ignore[attr-defined]
+    if hasattr(inner, "counted"):
+        return
+    function.hypothesis.inner_test = _counted(inner)  # type: ignore[attr-defined]
+    seed(f"{seed_}/{law.name}")(function)
+    settings(SETTINGS, max_examples=max(MIN_EXAMPLES, round(examples * law.share)))(function)
+
+
+def _counted(inner: Callable[..., None]) -> Callable[..., None]:
+    """An example: a new trace, one more in the tally; what is not offered is no example."""
+
+    @wraps(inner)
+    def example(*args: Any, **kwargs: Any) -> None:
+        stage = current()
+        assert stage.subject is not None
+        stage.subject.begin()
+        try:
+            inner(*args, **kwargs)
+        except Declined as why:
+            stage.tally.declined += 1
+            pytest.skip(str(why))
+        except BudgetSpent:
+            stage.tally.unasked += 1
+            reject()
+        except Fault as fault:
+            if fault.status == "unsupported":
+                stage.tally.declined += 1
+                stage.tally.why = fault.text
+                reject()
+            raise
+        finally:
+            stage.tally.examples += 1
+
+    example.counted = True  # type: ignore[attr-defined]
+    return example

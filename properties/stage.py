@@ -1,0 +1,67 @@
+"""What a property is being asked about right now: the subject, the dtype, and the count of what its cases could show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from bnspec.convention import TORCH, Convention
+from bnspec.plugs.subject import Subject
+
+
+class Declined(Exception):
+    """The subject offers no case at all that this property could ask: a missing capability, never a failure."""
+
+
+@dataclass
+class Tally:
+    """Counts over the examples of one property and dtype.
+
+    examples      cases asked
+    informative   cases that could have told right from wrong
+    declined      cases that the implementation does not offer
+    unasked       cases dropped because the budget of restarts was spent
+    worst_ratio   largest error seen, in units of its bound
+    why           what the implementation said when it declined
+    """
+
+    examples: int = 0
+    informative: int = 0
+    declined: int = 0
+    unasked: int = 0
+    worst_ratio: float = 0.0
+    why: str = ""
+
+
+@dataclass
+class Stage:
+    """The subject and dtype of the running property; without a subject (strategies tried by hand) the defaults."""
+
+    subject: Subject | None = None
+    dtype: str = "float32"
+    tally: Tally = field(default_factory=Tally)
+
+    @property
+    def convention(self) -> Convention:
+        """The subject's convention."""
+        return TORCH if self.subject is None else self.subject.convention
+
+
+_STAGE: ContextVar[Stage | None] = ContextVar("stage", default=None)
+
+
+def current() -> Stage:
+    """The stage of the running property; outside of one, a fresh stage without a subject."""
+    return _STAGE.get() or Stage()
+
+
+@contextmanager
+def on_stage(stage: Stage) -> Iterator[Stage]:
+    """Make `stage` the current one for a while."""
+    token = _STAGE.set(stage)
+    try:
+        yield stage
+    finally:
+        _STAGE.reset(token)

@@ -1,0 +1,173 @@
+"""Cases as recipes: few draws, always the same number of them, simple values first, so that failures shrink to readable numbers.
+
+A recipe is a shape, one number that picks every discrete choice, and a seed; NumPy makes the arrays. Drawing arrays element by
+element would be ten times slower, and a branch for small arrays would be a wall that shrinking cannot cross.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import frexp, ldexp, prod
+from typing import Any
+
+import numpy as np
+from bnspec.properties import families
+from bnspec.properties.stage import Declined, current
+from hypothesis import strategies as st
+
+from bnspec.case import Case, from_columns, parameter_dtype, to_columns
+
+Shape = tuple[int, ...]
+
+EPS = (1e-5, 0.1, 1.0, 1e-3, 0.015625, 1e-8)
+"""The usual default first, then values that a fixed or misplaced eps cannot survive."""
+
+BATCH_WEIGHTS = (0.25, 0.1, 0.75, 0.3, 0.5, 0.01, 0.9)
+"""The weight of the new batch in the running average. 1/2 is there, but never alone: it hides a swapped momentum."""
+
+KAPPA = (0.0, 1.0, -3.0, 0.25, 30.0)
+"""|mean| / std of a channel: what conditions the problem."""
+
+SPREAD = (1.0, 2.0, 0.125, "sqrt(eps)", "8 sqrt(eps)", 64.0)
+"""The standard deviation; near sqrt(eps) is where the place of eps shows."""
+
+HALF_EPS = (1e-3, 0.1, 1.0, 0.015625)
+HALF_SPREAD = (1.0, 2.0, 0.125, 8.0)
+"""float16 ends at 65504: a gradient divided by 1e-4 would leave it."""
+
+ROUNDING = (1.0, 0.25, 0.01, 0.0)
+"""Steps to which the random numbers are rounded: whole numbers first, so that what is left after shrinking can be read."""
+
+
+def _shapes() -> tuple[Shape, ...]:
+    """Shapes (N, C, *S) by size: every small n, every n mod 8, unequal dimensions, odd primes, H*W = 1, many channels."""
+    flat = [(n, c) for n in range(2, 34) for c in range(1, 6)] + [(3, 33), (5, 65), (64, 2), (129, 1)]
+    stacks = [(n, c) for n in (1, 2, 3, 4) for c in (1, 2, 3)]
+    lines = [(n, c, length) for n, c in stacks for length in (1, 2, 3, 5, 7)]
+    images = [(n, c, h, w) for n, c in [*stacks, (2, 5), (3, 5)] for h, w in ((1, 1), (2, 3), (3, 1), (5, 3))]
+    images += [(2, 2, 2, 2), (3, 3, 3, 3), (2, 3, 7, 5)]
+    volumes = [(n, c, d, h, w) for n, c in stacks for d, h, w in ((1, 1, 1), (2, 1, 3), (2, 3, 2))]
+    every: list[Shape] = [*flat, *lines, *images, *volumes]
+    several = [shape for shape in every if prod(shape) > shape[1]]
+    return tuple(sorted(several, key=lambda shape: (prod(shape), shape)))
+
+
+SHAPES = _shapes()
+
+
+def fit_rank(shape: Shape, ranks: Sequence[int]) -> Shape:
+    """`shape` with its positions folded or padded to a rank that is offered; N, C and the number of values stay."""
+    if len(shape) in ranks:
+        return shape
+    n, c, *positions = shape
+    larger = [rank for rank in ranks if rank > len(shape)]
+    if larger:
+        return (n, c, *positions, *[1] * (min(larger) - len(shape)))
+    rank = max(ranks)
+    if rank == 2:
+        return (n * prod(positions), c)
+    return (n, c, *positions[: rank - 3], prod(positions[rank - 3 :]))
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One number split into the discrete choices of a recipe, first choices first."""
+
+    number: int
+
+    def pick(self, options: Sequence[Any]) -> tuple[Any, Choices]:
+        """One of `options`, and the choices that remain."""
+        rest, at = divmod(self.number, len(options))
+        return options[at], Choices(rest)
+
+
+def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spreads: Sequence[float | str] | None = None) -> Case:
+    """The case of a recipe, for the stage's dtype and convention. The same recipe gives the same case."""
+    stage = current()
+    half = stage.dtype in ("float16", "bfloat16")
+    choices = Choices(number)
+    eps, choices = choices.pick(HALF_EPS if half else EPS)
+    kappa, choices = choices.pick(kappas)
+    spread, choices = choices.pick(spreads or (HALF_SPREAD if half else SPREAD))
+    rounding, choices = choices.pick(ROUNDING)
+    family, choices = choices.pick(families.INPUTS)
+    upstream, choices = choices.pick(families.UPSTREAMS)
+    weight, choices = choices.pick(BATCH_WEIGHTS)
+    plain, choices = choices.pick((False, False, False, True))
+    eps = _fixed("eps", eps)
+    std = _spread(spread, eps)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    shape = fit_rank(shape, stage.convention.ranks)
+    n, c, *positions = shape
+    m = n * prod(positions)
+    draws = rng.standard_normal((2 * m + 4, c))
+    if rounding:
+        draws = np.rint(draws * (2 / rounding)) * rounding
+    x = family(draws[:m], n) * std + kappa * std * (1 + np.arange(c) % 3)
+    dy = upstream(draws[m : 2 * m], draws[:m])
+    values = x.astype(stage.dtype), dy.astype(stage.dtype)
+    momentum = _fixed("momentum", stage.convention.argument(weight))
+    state = families.defaults(c) if plain else families.parameters(draws[2 * m :], std)
+    gamma, beta, running_mean, running_var = (part.astype(parameter_dtype(stage.dtype)) for part in state)
+    axis = stage.convention.channel_axis
+    x, dy = (from_columns(columns, _placed(shape, axis), axis) for columns in values)
+    return Case(x, gamma, beta, running_mean, running_var, eps, momentum, dy, axis)
+
+
+def _fixed(name: str, drawn: float) -> float:
+    subject = current().subject
+    return drawn if subject is None else subject.fixed.get(name, drawn)
+
+
+def _spread(spread: float | str, eps: float) -> float:
+    """A number, or a multiple of sqrt(eps) to the nearest power of two below, so that it can still be read."""
+    if not isinstance(spread, str):
+        return spread
+    factor = 8 if spread.startswith("8") else 1
+    return ldexp(0.5, frexp(factor * eps**0.5)[1])
+
+
+def _placed(shape: Shape, channel_axis: int) -> Shape:
+    """(N, C, *S) with C moved to `channel_axis`."""
+    n, c, *positions = shape
+    others = [n, *positions]
+    others.insert(channel_axis % len(shape), c)
+    return tuple(others)
+
+
+def refolded(case: Case) -> Case:
+    """The same columns in another rank that the subject offers; raises `Declined` where it offers only one."""
+    others = [rank for rank in current().convention.ranks if rank != case.x.ndim]
+    if not others:
+        raise Declined(f"only rank {case.x.ndim} is offered")
+    axis = case.channel_axis
+    batch, *positions = (size for at, size in enumerate(case.x.shape) if at != axis % case.x.ndim)
+    shape = _placed(fit_rank((batch, case.channels, *positions), (others[0],)), axis)
+    x, dy = (None if part is None else from_columns(to_columns(part, axis), shape, axis) for part in (case.x, case.dy))
+    return case.replace(x=x, dy=dy)
+
+
+_SHAPE = st.sampled_from(SHAPES)
+_NUMBER = st.integers(0, 2**24 - 1)
+_SEED = st.integers(0, 2**32 - 1)
+
+
+def cases(*, kappas: Sequence[float] = KAPPA, max_values: int | None = None) -> st.SearchStrategy[Case]:
+    """Cases of ordinary condition, where a mistake of meaning shows. `max_values`: at most so many values a channel."""
+    shapes = _SHAPE if max_values is None else st.sampled_from([s for s in SHAPES if prod(s) // s[1] <= max_values])
+    return st.builds(lambda shape, number, seed: build(shape, number, seed, kappas=kappas), shapes, _NUMBER, _SEED)
+
+
+CANCELLING = {"float64": (1e6, 1e7, -3e7), "float32": (1e3, 3e3, -1e4), "float16": (128.0, -256.0), "bfloat16": (64.0, -128.0)}
+"""|mean| / std at which E[x**2] - E[x]**2 has lost its digits and a stable variance has not."""
+
+
+def cancelling_cases() -> st.SearchStrategy[Case]:
+    """Few values far from zero: the cases that tell a stable variance from a one-pass one."""
+    shapes = st.sampled_from([(n, c) for n in (2, 3, 4, 5, 6, 8) for c in (1, 2, 3)])
+
+    def make(shape: Shape, number: int, seed: int) -> Case:
+        return build(shape, number, seed, kappas=CANCELLING[current().dtype], spreads=(1.0, 2.0))
+
+    return st.builds(make, shapes, _NUMBER, _SEED)

@@ -1,0 +1,78 @@
+"""Lifecycle: what a layer remembers between calls, and what it must not."""
+
+import numpy as np
+from bnspec.properties.judge import assert_near, assert_same, infer_truth, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases
+from hypothesis import given
+
+from bnspec.case import Case
+from bnspec.plugs.subject import Answer, Subject
+
+
+@law("train", "infer", "running", against="mode, lifecycle, running update", share=0.5)
+@given(case=cases())
+def test_an_inference_between_changes_nothing(bn: Subject, case: Case) -> None:
+    """Required. Train, infer, train ends in the state of train, train: an inference only reads."""
+    states = []
+    for between in (True, False):
+        layer = bn.layer(case)
+        layer.forward(case.x, training=True)
+        if between:
+            layer.forward(case.x + 1, training=False)
+        y = layer.forward(case.x, training=True)
+        states.append(Answer(y, *layer.running(), None, dict.fromkeys(("running_mean", "running_var"), layer.latest)))
+    tolerance = train_truth(case)
+    for name in ("running_mean", "running_var"):
+        assert_same(states[0], states[1], name, case, 4 * tolerance.bound(name))
+
+
+@law("train", "infer", "running", against="mode, eps, running update", share=0.5)
+@given(case=cases())
+def test_inference_uses_what_training_left(bn: Subject, case: Case) -> None:
+    """Required. After a training step inference normalizes with the running statistics that the layer then shows."""
+    layer = bn.layer(case)
+    layer.forward(case.x, training=True)
+    mean, var = layer.running()
+    y = layer.forward(case.x, training=False)
+    kept = case.running_mean.dtype
+    after = case.replace(running_mean=mean.astype(kept), running_var=np.maximum(var, 0).astype(kept))
+    assert_near(Answer(y, steps={"y": layer.latest}), infer_truth(after), "y")
+
+
+@law("train", "running", against="aliasing, global state", share=0.5)
+@given(case=cases())
+def test_two_layers_share_nothing(bn: Subject, case: Case) -> None:
+    """Required. Training one layer leaves the running statistics of another where they were, to the last bit."""
+    one, two = bn.layer(case), bn.layer(case)
+    before = Answer(case.x, case.running_mean, case.running_var)
+    one.forward(case.x, training=True)
+    state = two.running()
+    after = Answer(case.x, *state, None, dict.fromkeys(("running_mean", "running_var"), two.latest))
+    for name in ("running_mean", "running_var"):
+        assert_same(after, before, name, case, why="another layer was trained in between")
+
+
+@law("grad_train", against="lifecycle, cached activations", share=0.5)
+@given(case=cases())
+def test_backward_belongs_to_the_latest_forward(bn: Subject, case: Case) -> None:
+    """Required. After forward(a), forward(b), backward gives the gradients of b."""
+    later = case.replace(x=case.x * case.x.dtype.type(-2) + case.x.dtype.type(1))
+    layer = bn.layer(case)
+    layer.forward(case.x, training=True)
+    layer.forward(later.x, training=True)
+    gradients = layer.backward(case.dy)
+    answer = Answer(case.x, None, None, gradients, dict.fromkeys(("dx", "dgamma", "dbeta"), layer.latest))
+    assert_near(answer, train_truth(later), "dx", "dgamma", "dbeta")
+
+
+@law("grad_train", against="accumulation, lifecycle", share=0.5)
+@given(case=cases())
+def test_gradients_do_not_accumulate(bn: Subject, case: Case) -> None:
+    """Required. The same forward and backward twice on one layer give the gradients of one, unless adding up is declared."""
+    layer = bn.layer(case)
+    for _ in range(2):
+        layer.forward(case.x, training=True)
+        gradients = layer.backward(case.dy)
+    answer = Answer(case.x, None, None, gradients, dict.fromkeys(("dx", "dgamma", "dbeta"), layer.latest))
+    assert_near(answer, train_truth(case), "dx", "dgamma", "dbeta")

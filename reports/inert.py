@@ -1,0 +1,65 @@
+"""Text from an implementation made inert: an exception's text must not steer a terminal, break a page or flood it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST = 4000
+"""Characters of one text that a page shows; the record keeps all of it."""
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x07|\x1b\\|$)|\x1b[@-Z\\-_]?", re.DOTALL)
+
+_LINE_BREAK = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+
+_REMOVED = frozenset({"Cc", "Cf", "Cs"})
+"""Unicode categories that have no ink of their own: controls, formats (the bidirectional overrides among them), lone surrogates."""
+
+_MARKDOWN = re.compile(r"[\\`*_{}\[\]<>#|~&$@]|^[-+]|(?<=:)//|(?<=www)\.")
+
+_LIST_NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
+
+
+def clean(text: str) -> str:
+    """`text` without escape sequences and invisible characters; line breaks become "\\n" and tabs spaces."""
+    text = _LINE_BREAK.sub("\n", _ESCAPE_SEQUENCE.sub("", text)).replace("\t", "    ")
+    return "".join(char for char in text if char == "\n" or _has_ink(char))
+
+
+def clip(text: str, limit: int = LONGEST) -> str:
+    """Cleaned text of at most about `limit` characters; what is left out is counted."""
+    text = clean(text)
+    return text if len(text) <= limit else f"{text[:limit].rstrip()}… ({len(text) - limit} more characters)"
+
+
+def one_line(text: str, limit: int = 300) -> str:
+    """Cleaned and clipped text with every run of white space made one space."""
+    return clip(" ".join(clean(text).split()), limit)
+
+
+def markdown_text(text: str) -> str:
+    """One line in which no character is Markdown's: usable in headings, table cells and list items."""
+    return _LIST_NUMBER.sub(r"\1\\\2", _MARKDOWN.sub(lambda match: f"\\{match[0]}", one_line(text)))
+
+
+def markdown_code(text: str) -> str:
+    """One line as a code span that its own backticks cannot close."""
+    text = one_line(text)
+    ticks = _longer_than_any_run(text, shortest=1)
+    return f"{ticks} {text} {ticks}" if "`" in text or not text else f"{ticks}{text}{ticks}"
+
+
+def markdown_fence(text: str, language: str = "") -> str:
+    """A code block that its own backticks cannot close."""
+    text = clip(text)
+    ticks = _longer_than_any_run(text, shortest=3)
+    return f"{ticks}{language}\n{text}\n{ticks}"
+
+
+def _has_ink(char: str) -> bool:
+    return unicodedata.category(char) not in _REMOVED and ord(char) & 0xFFFE != 0xFFFE
+
+
+def _longer_than_any_run(text: str, shortest: int) -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    return "`" * max(shortest, longest + 1)

@@ -1,0 +1,64 @@
+"""JUnit XML, for the services that read it. It is red exactly where the verdict is not conformant."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+from bnspec.reports.inert import clip, one_line
+from bnspec.reports.pages.summary import Chapter, chapters
+from bnspec.reports.record import Record, Row
+from bnspec.reports.verdict import title_of
+
+ELEMENTS = {"fail": "failure", "error": "error", "crash": "error", "timeout": "error", "flaky": "error"}
+"""Which element says that a required law does not hold; every other status but pass is skipped, never silent."""
+
+
+def render(record: Record) -> str:
+    """One test suite a chapter and one for the verdict, so that a run that proved nothing is not green either.
+
+    A recommended law that does not hold, and a known deviation, are skipped with the failure as their message: they do not decide.
+    """
+    root = Element("testsuites", name=one_line(record.target), time=f"{record.seconds:.3f}")
+    for chapter in chapters(record):
+        root.append(_suite(chapter))
+    root.append(_verdict(record))
+    for count in ("tests", "failures", "errors", "skipped"):
+        root.set(count, str(sum(int(suite.get(count, "0")) for suite in root)))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(chapter: Chapter) -> Element:
+    suite = Element("testsuite", name=one_line(chapter.name), time=f"{sum(row.seconds for row in chapter.rows):.3f}")
+    for row in chapter.rows:
+        case = SubElement(suite, "testcase", name=f"{row.property}[{row.dtype}]", classname=f"bnspec.{one_line(chapter.name)}")
+        case.set("time", f"{row.seconds:.3f}")
+        if row.status != "pass":
+            _explain(case, row)
+    return _counted(suite)
+
+
+def _explain(case: Element, row: Row) -> None:
+    known = "known deviation: " if row.expected else ""
+    advice = "recommended: " if row.level == "recommended" else ""
+    element = "skipped" if known or advice else ELEMENTS.get(row.status, "skipped")
+    told = row.counterexample.message if row.counterexample else row.reason
+    message = f"{known}{advice}{row.status}: {one_line(told) or one_line(title_of(row))}"
+    SubElement(case, element, message=message, type=row.status).text = clip(f"{title_of(row)}\n\n{told}")
+
+
+def _verdict(record: Record) -> Element:
+    suite = Element("testsuite", name="verdict", time="0.000")
+    case = SubElement(suite, "testcase", name="conformant", classname="bnspec.verdict", time="0.000")
+    if record.verdict != "conformant" and record.expectations != "met":
+        element = "failure" if record.verdict == "nonconformant" else "error"
+        SubElement(case, element, message=f"{record.verdict}: {one_line(record.reason)}", type=record.verdict)
+    SubElement(case, "system-out").text = f"scope: {', '.join(record.scope)}; {clip(record.reason)}"
+    return _counted(suite)
+
+
+def _counted(suite: Element) -> Element:
+    for count, path in (("tests", "testcase"), ("failures", ".//failure"), ("errors", ".//error"), ("skipped", ".//skipped")):
+        suite.set(count, str(len(suite.findall(path))))
+    return suite

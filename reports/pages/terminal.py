@@ -1,0 +1,168 @@
+"""One screen: the verdict and its scope, what was asked, what failed and why, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from bnspec.reports.inert import clean, one_line
+from bnspec.reports.pages.summary import Chapter, Finding, chapters, findings
+from bnspec.reports.pages.wording import apart, array_text, convention_line, listed, number, place
+from bnspec.reports.record import Counterexample, Record
+from bnspec.reports.trace import BackwardStep, ForwardStep, LayerStep
+from bnspec.reports.verdict import title_of
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+EXPLAINED = 3
+"""Failures that are explained; the others are named."""
+
+SCREEN = 24
+"""Lines that a passing run may take."""
+
+AROUND = 4
+"""Lines of that screen that are neither heading nor table rows: a blank one, the table's heading, files, next command."""
+
+FEW_NUMBERS = 12
+"""Numbers of x and dy together up to which the shrunk case is printed."""
+
+COLOURS = {"conformant": "bold green", "nonconformant": "bold red", "inconclusive": "bold yellow"}
+STATE_COLOURS = {"fail": "red", "undecided": "yellow", "advice": "yellow", "pass": "green", "unsupported": "dim"}
+
+COLUMNS = {"passed": "pass", "failed": "fail", "open": "undecided", "advice": "advice", "unsupported": "unsupported"}
+"""Headings of the counts, and the state that each counts."""
+
+ALWAYS = ("passed", "failed", "unsupported")
+"""Counts that are shown even where all are zero."""
+
+
+def render(record: Record, console: Console, *, files: Sequence[str] = ()) -> None:
+    """Print the record; `files` are the paths that were written, from which the next command is chosen."""
+    used = _heading(record, console)
+    found = findings(record)
+    broken = [finding for finding in found if finding.row.level == "required"]
+    advice = [finding for finding in found if finding.row.level == "recommended"]
+    _table(record, console, room=0 if broken else SCREEN - used - AROUND - bool(advice))
+    for finding in broken[:EXPLAINED]:
+        _explain(finding, console)
+    _name(f"{len(broken) - EXPLAINED} more:", broken[EXPLAINED:], console)
+    _name("recommended, not met:", advice, console)
+    _ending(record, console, files)
+
+
+def _heading(record: Record, console: Console) -> int:
+    """Verdict, target, scope, convention, diagnoses and warnings; the number of lines that they took."""
+    headline = Text(record.verdict.upper(), style=COLOURS[record.verdict]) + Text(f"  {one_line(record.target)}", style="bold")
+    console.print(headline, no_wrap=True, overflow="ellipsis", highlight=False)
+    used = 1 + _say(console, record.reason, lines=2)
+    used += _say(console, f"scope: {', '.join(record.scope) or 'nothing'}; {', '.join(record.dtypes)}", lines=2)
+    for line in record.bound[:2]:
+        used += _say(console, line, style="dim", indent=2)
+    used += _say(console, convention_line(record.convention), lines=2)
+    for diagnosis in record.diagnoses[:2]:
+        used += _say(console, (f"{diagnosis.bug}: " if diagnosis.bug else "") + diagnosis.text, style="bold", lines=3)
+    for warning in record.warnings[:1]:
+        more = f" (and {len(record.warnings) - 1} more)" if len(record.warnings) > 1 else ""
+        used += _say(console, f"warning: {one_line(warning, 120)}{more}", style="yellow", lines=2)
+    return used
+
+
+def _table(record: Record, console: Console, *, room: int) -> None:
+    """The chapters. Where there are more than `room`, the calmest of those in which all is well are named in one line instead."""
+    shown = chapters(record)
+    calm = sorted((chapter for chapter in shown if chapter.state == "pass"), key=lambda chapter: chapter.worst or 0.0)
+    named = calm[: len(shown) - room + 1] if len(shown) > room else []
+    rows = [chapter for chapter in shown if chapter not in named]
+    console.print()
+    if rows:
+        console.print(_chapter_table(rows), highlight=False)
+    if named:
+        _say(console, f"all well: {listed([chapter.name for chapter in shown if chapter in named])}", style="green", lines=2)
+
+
+def _chapter_table(rows: Sequence[Chapter]) -> Table:
+    columns = {name: state for name, state in COLUMNS.items() if name in ALWAYS or any(chapter.count(state) for chapter in rows)}
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("chapter", no_wrap=True, overflow="ellipsis", max_width=17)
+    for heading in [*columns, "error/bound", "cases"]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for chapter in rows:
+        counts = [str(chapter.count(state) or ".") for state in columns.values()]
+        name = Text(one_line(chapter.name), style=STATE_COLOURS[chapter.state])
+        table.add_row(name, *counts, number(chapter.worst), f"{chapter.cases:,}")
+    return table
+
+
+def _explain(finding: Finding, console: Console) -> None:
+    row, example = finding.row, finding.row.counterexample
+    known = " (known deviation)" if row.expected else ""
+    console.print()
+    title = f"{finding.number}. {row.status}{known}, {', '.join(finding.dtypes)}: {title_of(row)}"
+    _say(console, title, style="bold", lines=2)
+    if example is not None and example.got is not None and example.want is not None:
+        got, want = apart(example.got, example.want)
+        times = f"; off by {number(example.ratio)} times its bound" if example.ratio is not None else ""
+        _say(console, f"{place(example)}: got {got}, wanted {want}{times}", style="red", lines=2, indent=3)
+    else:
+        words = clean(example.message if example else row.reason).strip()
+        for line in words.splitlines()[:3]:
+            _say(console, line, style="red", indent=3)
+    if example:
+        _say(console, _case(example), indent=3, lines=2)
+
+
+def _case(example: Counterexample) -> str:
+    """The shrunk case, where it is small enough to be read."""
+    said, size = [], 0
+    for step in example.trace:
+        match step:
+            case ForwardStep():
+                said.append(f"x = {array_text(step.x)} ({'training' if step.training else 'inference'})")
+                size += len(step.x.data)
+            case BackwardStep():
+                said.append(f"dy = {array_text(step.dy)}")
+                size += len(step.dy.data)
+    parameters = [step for step in example.trace if isinstance(step, LayerStep)][:1]
+    said += [f"{name} = {array_text(v)}" for step in parameters for name, v in (("gamma", step.gamma), ("beta", step.beta)) if v]
+    return "; ".join(said) if 0 < size <= FEW_NUMBERS else ""
+
+
+def _name(heading: str, findings_: Sequence[Finding], console: Console) -> None:
+    if findings_:
+        _say(console, f"{heading} {'; '.join(title_of(finding.row) for finding in findings_)}", style="yellow", lines=2)
+
+
+def _ending(record: Record, console: Console, files: Sequence[str]) -> None:
+    scripts = sum(PurePath(name).name.startswith("repro_") for name in files)
+    pages = [name for name in files if not PurePath(name).name.startswith("repro_")]
+    if files:
+        counted = [f"{scripts} repro script{'s' if scripts > 1 else ''}"] if scripts else []
+        _say(console, f"wrote {listed([*pages, *counted])}", style="dim", lines=2)
+    console.print(Text(f"next: {_next(record, files)}"), soft_wrap=True, highlight=False)
+
+
+def _next(record: Record, files: Sequence[str]) -> str:
+    """The most useful command now: the script of the worst failure, its replay, or a deeper look."""
+    target = shlex.quote(one_line(record.target))
+    if record.verdict != "nonconformant":
+        return f"bnspec bench {target}" if record.profile == "deep" else f"bnspec check {target} --profile deep"
+    worst = findings(record)[0]
+    if script := next((name for name in files if PurePath(name).name == worst.row.repro), None):
+        return f"python {shlex.quote(script)}"
+    if written := next((name for name in files if name.endswith(".json")), None):
+        return f"bnspec replay {shlex.quote(written)} --failure {worst.number}"
+    return f"bnspec check {target} --report DIR   (pages, and a script for each failure)"
+
+
+def _say(console: Console, text: str, *, style: str = "", lines: int = 1, indent: int = 0) -> int:
+    """Print text that came from anywhere in at most `lines` lines, an ellipsis where it goes on; how many lines it took."""
+    if not text:
+        return 0
+    wrapped = Text(one_line(text, 2000), style=style).wrap(console, console.width - indent - 1)
+    for count, line in enumerate(wrapped[:lines], start=1):
+        line.rstrip()
+        more = "…" if count == lines < len(wrapped) else ""
+        console.print(Text(" " * indent) + line + Text(more, style=style), no_wrap=True, overflow="crop", highlight=False)
+    return min(lines, len(wrapped))

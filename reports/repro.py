@@ -1,0 +1,202 @@
+"""Standalone scripts: one failure again in plain NumPy, without bnspec."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from bnspec.reports.inert import clean, one_line
+from bnspec.reports.record import Counterexample, Record, Row, write_atomically
+from bnspec.reports.trace import BackwardStep, ForwardStep, LayerStep, RunningStep, Step, Values, bracketed, largest
+from bnspec.reports.verdict import title_of
+
+MARK = "# A failure found by bnspec, on its own: "
+"""How the first line of every script begins; only files that begin so are ever removed."""
+
+LAYOUTS = {
+    "contiguous": [],
+    "strided": [
+        "every_second = (slice(None, None, 2),) * x.ndim  # x in memory with gaps of NaN between its numbers",
+        "wide = np.full([2 * size for size in x.shape], np.nan, x.dtype)",
+        "wide[every_second] = x",
+        "x = wide[every_second]",
+    ],
+    "reversed": [
+        "backwards = (slice(None, None, -1),) * x.ndim  # x in memory from its last number to its first",
+        'x = np.array(x[backwards], order="C")[backwards]',
+    ],
+    "channels_last": [
+        'x = np.moveaxis(np.array(np.moveaxis(x, {axis}, -1), order="C"), -1, {axis})  # in memory with channels last'
+    ],
+}
+"""The lines that lay out x in memory as `bnspec.layouts` does; `axis` is where its channels are."""
+
+COMPARISON = """\
+# --- what should have come ---
+expected = {expected}
+tolerance = {tolerance}
+got = np.asarray({got})
+print("{got}: shape", got.shape, "dtype", got.dtype)
+if got.shape != expected.shape:
+    sys.exit(f"wrong shape: expected {{expected.shape}}")
+got, expected = got.astype(np.float64), expected.astype(np.float64)
+with np.errstate(all="ignore"):
+    error = np.abs(got - expected)
+    right = {right} | (np.isnan(got) & np.isnan(expected))
+    ratio = np.nan_to_num(error / tolerance, nan=0.0, posinf=np.inf)
+    ratio = np.where(right | (error > 0), ratio, np.inf)  # NaN where a number was due, or a zero of the wrong sign
+if got.size:
+    worst = np.unravel_index(np.argmax(ratio), ratio.shape)
+    print("at", [int(i) for i in worst], "got", got[worst], "expected", expected[worst])
+    print("error", error[worst], "=", ratio[worst], "times its bound")
+sys.exit(0 if right.all() else "it differs")
+"""
+"""The end of a script whose failure is one array that differs."""
+
+NO_ADAPTER = 'sys.exit("the record has no adapter: put a class Adapter with layer(setup) here")'
+
+WITHIN = "(got == expected) | (error <= tolerance)"
+"""What is right beside NaN for NaN."""
+
+OVERFLOW = " | (np.isinf(got) & (got * expected > 0) & (np.abs(expected) + tolerance >= {largest!r}))"
+"""What is right as well where a true value may be too large for the dtype: infinity of its sign."""
+
+TO_THE_BIT = "((got == expected) & (np.signbit(got) == np.signbit(expected)))"
+"""What is right where no tolerance is given."""
+
+
+def write_repros(record: Record, directory: str | Path) -> Record:
+    """Write a script for every row with calls to repeat, remove those of earlier runs; the record with the rows' `repro` set.
+
+    The paths are relative to `directory`, so that the directory can be moved.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    rows, written = [], set[str]()
+    for row in record.results:
+        name = None
+        if row.counterexample is not None and row.counterexample.trace:
+            name = _file_name(row, written)
+            written.add(name)
+            write_atomically(directory / name, script(record, row).encode())
+        rows.append(msgspec.structs.replace(row, repro=name))
+    for old in directory.glob("repro_*.py"):
+        if old.name not in written and old.read_bytes().startswith(MARK.encode()):
+            old.unlink()
+    return msgspec.structs.replace(record, results=rows)
+
+
+def script(record: Record, row: Row) -> str:
+    """Python that makes the calls of `row.counterexample` on the target and exits 1 while the failure is there, 0 when it is gone.
+
+    Where the failure is no array that differs (an exception, a crash, a hang), it makes the calls and prints what they return.
+    """
+    example = row.counterexample
+    if example is None:
+        raise ValueError(f"{row.property} ({row.dtype}) has no counterexample, so there is nothing to reproduce")
+    adapter, future = _without_future(record.adapter)
+    parts = [_head(record, row, example), *future, _imports(example), "# --- how bnspec called it ---", adapter, ""]
+    return "\n".join([*parts, "# --- the calls ---", *_calls(example), "", _ending(row, example)])
+
+
+def _file_name(row: Row, taken: set[str]) -> str:
+    stem = f"repro_{row.property}_{row.dtype}"
+    names = [f"{stem}.py", *(f"{stem}_{number}.py" for number in range(2, len(taken) + 3))]
+    return next(name for name in names if name not in taken)
+
+
+def _head(record: Record, row: Row, example: Counterexample) -> str:
+    told = [
+        MARK + one_line(title_of(row)),
+        *(f"# {line}".rstrip() for line in clean(example.message).splitlines()[:12]),
+        f"# Target: {one_line(record.target)}   dtype: {row.dtype}   law: {row.property}   bnspec {one_line(record.suite)}",
+        "# Needs NumPy and the target's own requirements. Exit status 1: the failure is there; 0: it is gone.",
+    ]
+    return "\n".join([*told, ""])
+
+
+def _without_future(adapter: str) -> tuple[str, list[str]]:
+    """The adapter, and its `from __future__` lines, which Python wants above all others."""
+    lines = (adapter.strip() or NO_ADAPTER).splitlines()
+    future = [line for line in lines if line.startswith("from __future__ ")]
+    return "\n".join(line for line in lines if line not in future).strip(), [*future, ""] if future else []
+
+
+def _imports(example: Counterexample) -> str:
+    arrays = [getattr(step, name) for step in example.trace for name in step.__struct_fields__]
+    dtypes = {values.dtype for values in [*arrays, example.expected, example.tolerance] if isinstance(values, Values)}
+    foreign = sorted(name for name in dtypes if not hasattr(np, name))
+    lines = ["import sys", "from types import SimpleNamespace", ""]
+    lines += [f"import ml_dtypes  # {', '.join(foreign)}: NumPy has none"] if foreign else []
+    return "\n".join([*lines, "import numpy as np", ""])
+
+
+def _calls(example: Counterexample) -> list[str]:
+    lines: list[str] = []
+    axes = {step.layer: step.channel_axis for step in example.trace if isinstance(step, LayerStep)}
+    for number, step in enumerate(example.trace):
+        lines += _call(step, number, axes.get(step.layer, 1))
+    return lines
+
+
+def _call(step: Step, number: int, channel_axis: int) -> list[str]:
+    layer = f"layer_{step.layer}"
+    match step:
+        case LayerStep():
+            return [f"{layer} = Adapter().layer({_setup(step)})"]
+        case ForwardStep():
+            laid_out = [line.format(axis=channel_axis) for line in _layout(step.layout)]
+            return [f"x = {_array(step.x)}", *laid_out, f"{_result(number, 'y')} = {layer}.forward(x, training={step.training})"]
+        case BackwardStep():
+            results = ", ".join(_result(number, name) for name in ("dx", "dgamma", "dbeta"))
+            return [f"dy = {_array(step.dy)}", f"{results} = {layer}.backward(dy)"]
+        case RunningStep():
+            return [f"{_result(number, 'running_mean')}, {_result(number, 'running_var')} = {layer}.running()"]
+
+
+def _layout(name: str) -> list[str]:
+    return LAYOUTS.get(name, [f"# in memory as {name!r}, which this script does not reproduce"])
+
+
+def _setup(step: LayerStep) -> str:
+    given = [(name, getattr(step, name)) for name in step.__struct_fields__ if name != "layer"]
+    said = [f"    {name}={_array(value) if isinstance(value, Values) else repr(value)}," for name, value in given]
+    return "\n".join(["SimpleNamespace(", *said, ")"])
+
+
+def _array(values: Values) -> str:
+    """A NumPy expression; the decimals give back every bit."""
+    words = [f"np.{value}" if value in ("nan", "inf") else "-np.inf" if value == "-inf" else repr(value) for value in values.data]
+    dtype = f"np.{values.dtype}" if hasattr(np, values.dtype) else f"ml_dtypes.{values.dtype}"
+    plain = len(values.shape) <= 2 and values.data
+    body = bracketed(words, values.shape) if plain else f"[{', '.join(words)}]"
+    end = "" if plain else f".reshape({tuple(values.shape)})"
+    return textwrap.fill(f"np.array({body}, dtype={dtype}){end}", 110, subsequent_indent="    ", break_long_words=False)
+
+
+def _result(number: int, name: str) -> str:
+    return f"{name}_{number}"
+
+
+def _results(example: Counterexample) -> list[str]:
+    """Every variable that the calls set, in order."""
+    names = {ForwardStep: ("y",), BackwardStep: ("dx", "dgamma", "dbeta"), RunningStep: ("running_mean", "running_var")}
+    return [_result(number, name) for number, step in enumerate(example.trace) for name in names.get(type(step), ())]
+
+
+def _ending(row: Row, example: Counterexample) -> str:
+    shown = example.shows and _result(example.shows.step, example.shows.name)
+    if not shown or example.expected is None or shown not in _results(example):
+        return "\n".join([*(f'print("{name} =", {name})' for name in _results(example)), ""])
+    tolerance = "0.0  # to the bit" if example.tolerance is None else _array(example.tolerance)
+    return COMPARISON.format(expected=_array(example.expected), tolerance=tolerance, got=shown, right=_right(row, example))
+
+
+def _right(row: Row, example: Counterexample) -> str:
+    if example.tolerance is None or example.expected is None:
+        return TO_THE_BIT
+    limit = largest(row.dtype)
+    huge = np.abs(example.expected.numpy().astype(np.float64)) >= limit / 2
+    return WITHIN + (OVERFLOW.format(largest=limit) if huge.any() else "")

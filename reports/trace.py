@@ -1,0 +1,117 @@
+"""The calls of a counterexample as plain data: arrays that JSON can hold, and the steps that use them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from bnspec.case import Array
+
+NonFinite = Literal["nan", "inf", "-inf"]
+
+Number = float | NonFinite
+"""JSON has no NaN and no infinity, so they are written as words; `float(number)` reads both."""
+
+Word = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_]+$")]
+"""A name that goes into generated code and file names: letters, digits and underscores."""
+
+
+class Values(msgspec.Struct, frozen=True, kw_only=True):
+    """An array as JSON: `data` is flat, in C order; a dtype NumPy lacks (bfloat16) is that of ml_dtypes."""
+
+    dtype: Word
+    shape: list[Annotated[int, msgspec.Meta(ge=0)]]
+    data: list[float | int | bool | NonFinite]
+
+    def __post_init__(self) -> None:
+        if len(self.data) != math.prod(self.shape):
+            raise ValueError(f"an array of shape {self.shape} cannot have {len(self.data)} values")
+
+    def numpy(self) -> Array:
+        """The array, in its own dtype and shape."""
+        return np.array([float(value) for value in self.data]).astype(numpy_dtype(self.dtype)).reshape(self.shape)
+
+
+class LayerStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="layer"):
+    """A fresh layer: the setup it was given, field for field; None asks for the layer's own start or default."""
+
+    layer: int
+    gamma: Values | None
+    beta: Values | None
+    running_mean: Values | None
+    running_var: Values | None
+    eps: float | None
+    momentum: float | None
+    dtype: Word
+    channel_axis: int
+    rank: int
+    channels: int
+
+
+class ForwardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="forward"):
+    """`layer.forward(x, training=...)`, the bytes of x lying in memory as `layout` says."""
+
+    layer: int
+    training: bool
+    x: Values
+    layout: Word = "contiguous"
+
+
+class BackwardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="backward"):
+    """`layer.backward(dy)` for the latest forward."""
+
+    layer: int
+    dy: Values
+
+
+class RunningStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="running"):
+    """`layer.running()`."""
+
+    layer: int
+
+
+Step = LayerStep | ForwardStep | BackwardStep | RunningStep
+
+
+class Shows(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the failure is seen: the result `name` of step number `step` of the trace, counted from 0."""
+
+    step: int
+    name: Word
+
+
+def numpy_dtype(name: str) -> np.dtype[Any]:
+    """The dtype of this name, asking ml_dtypes for those that NumPy lacks; ValueError where neither has it."""
+    try:
+        found: np.dtype[Any] = np.dtype(name)
+    except TypeError:
+        import ml_dtypes
+
+        if not hasattr(ml_dtypes, name):
+            raise ValueError(f"{name!r} is the name of no dtype, neither of NumPy nor of ml_dtypes") from None
+        found = np.dtype(getattr(ml_dtypes, name))
+    return found
+
+
+def largest(name: str) -> float:
+    """The largest finite number of the dtype of this name."""
+    dtype = numpy_dtype(name)
+    if hasattr(np, name):
+        return float(np.finfo(dtype).max)
+    import ml_dtypes
+
+    foreign: Any = ml_dtypes.finfo
+    return float(foreign(dtype).max)
+
+
+def bracketed(words: Sequence[str], shape: Sequence[int]) -> str:
+    """The words of an array, flat in C order, in nested brackets: [[1, 2], [3, 4]]."""
+    if not shape:
+        return words[0]
+    size = math.prod(shape[1:])
+    rows = [bracketed(words[row * size : (row + 1) * size], shape[1:]) for row in range(shape[0])]
+    return f"[{', '.join(rows)}]"
