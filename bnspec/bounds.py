@@ -137,20 +137,22 @@ def informative(bound: ArrayLike, magnitude: ArrayLike) -> NDArray[np.bool_]:
 
 
 def may_overflow(case: Case, *, training: bool = True, arithmetic: str | None = None) -> bool:
-    """Whether some intermediate of some correct algorithm may leave the range of the arithmetic (B14).
+    """Whether some intermediate of some correct algorithm may leave the range of the arithmetic (B14): such cases decide nothing.
 
-    Such cases decide nothing. Sums of m squares, r**3 in the chain through dvar, and both products of a fused y must stay under
-    a quarter of the largest finite number. `arithmetic` as for `train_bounds`.
+    Sums of m squares, both products of a fused y and, with a dy, r**3 sum(dy x) in the chain through dvar must stay under a quarter of
+    the largest finite number; r**3 itself, which automatic differentiation forms, must not be subnormal. `arithmetic` as above.
     """
-    largest = FORMATS[known(arithmetic or parameter_dtype(case.dtype).name)].largest / 4
-    x, m = case.columns(case.x), max(case.m, 1)
-    size = max(1.0, float(np.abs(x).max(initial=0.0)))
-    mean, var = (x.mean(0), x.var(0)) if training and case.m else (case.running_mean.astype(float), case.running_var.astype(float))
-    size = max(size, float(np.abs(mean).max(initial=0.0)))
+    held = FORMATS[known(arithmetic or parameter_dtype(known(case.dtype)).name)]
+    x, gamma = np.abs(case.columns(case.x)), np.maximum(1.0, np.abs(case.gamma.astype(np.float64)))
+    state = [np.abs(values.astype(np.float64)) for values in (case.running_mean, case.running_var, case.beta)]
+    var = case.columns(case.x).var(0) if training and case.m else state[1]
+    size, m = np.maximum(1.0, np.maximum(x.max(0, initial=0.0), state[0])), max(case.m, 1)
     with np.errstate(all="ignore"):
-        r = np.maximum(1.0, 1 / np.sqrt(var + case.eps))
-        gamma = np.maximum(1.0, np.abs(case.gamma.astype(float)))
-        dy = np.abs(case.columns(case.dy)).max(0, initial=0.0) if case.dy is not None else np.zeros(case.channels)
-        sizes = [m * size**2, 2 * gamma * r * size + np.abs(case.beta), r**3 * gamma * dy * m * size]
-        state = [4 * np.abs(case.running_mean), 4 * np.abs(case.running_var)]
-        return not all(np.all(np.asarray(one, float) <= largest) for one in sizes + state)
+        r = 1 / np.sqrt(var + case.eps)
+        steep = np.maximum(1.0, r)
+        sizes = [m * size**2, 2 * gamma * steep * size + state[2], 4 * state[1]]
+        if case.dy is not None:
+            sizes.append(steep**3 * gamma * np.abs(case.columns(case.dy)).max(0, initial=0.0) * m * size)
+            if (r**3 < held.normal).any():
+                return True
+        return not all((one <= held.largest / 4).all() for one in sizes)

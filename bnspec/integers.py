@@ -22,7 +22,7 @@ import numpy as np
 
 from bnspec.case import Array
 from bnspec.columns import NOT_ABOVE_ZERO, Columns, Outputs, Undefined
-from bnspec.rounding import Ratio, as_integers, near_root, on_root, proportional, quotient, remainder
+from bnspec.rounding import PAIR_BITS, VALUE_BITS, Ratio, Root, as_integers, on_root, proportional, quotient, remainder
 
 PAIR_ROUNDOFF = 2.0**-106
 """A rest is within 2**-53 of itself, and itself at most 2**-53 of the value."""
@@ -44,10 +44,10 @@ class _Channel(NamedTuple):
 class _Results:
     """What a channel comes to, by name: numbers and lists of m numbers, and their rests where `low` wants them."""
 
-    __slots__ = ("lists", "low", "numbers", "rest_lists", "rest_numbers")
+    __slots__ = ("bits", "lists", "low", "numbers", "rest_lists", "rest_numbers")
 
     def __init__(self, low: bool) -> None:
-        self.low = low
+        self.low, self.bits = low, PAIR_BITS if low else VALUE_BITS
         self.numbers: dict[str, float] = {}
         self.lists: dict[str, list[float]] = {}
         self.rest_numbers: dict[str, float] = {}
@@ -83,14 +83,16 @@ def _train_channel(channel: _Channel, eps: Ratio, weight: Ratio, factor: Ratio, 
     out.ratio("running_mean", _blend(channel.running_mean, (total, m << p), weight))
     out.ratio("running_var", _blend(channel.running_var, (Q * factor[0], cube * factor[1]), weight))
     s, e = _fewer_twos(Q * eps[1] + eps[0] * cube, eps[1])
-    square = m * e, s
-    _forward(out, channel, D, m << p, square)
+    if not s:
+        raise Undefined(NOT_ABOVE_ZERO)
+    root = Root.of((m * e, s), out.bits)
+    _forward(out, channel, D, m << p, root)
     if A:
         T, G = sum(map(mul, A, D)), sum(A)
         own, shift, slope = s * m, s * G, m * e * T
         t = [own * a - shift - slope * d for a, d in zip(A, D, strict=True)]
         out.lists["residual"] = proportional(t, (1, own << q))
-        _backward(out, channel, p, T, square, t, (m * e, s**3))
+        _backward(out, channel, p, T, root, t, Root.of((m * e, s**3), out.bits))
     return out
 
 
@@ -102,36 +104,35 @@ def _infer_channel(channel: _Channel, eps: Ratio, out: _Results) -> _Results:
     for name, ratio in (("mean", channel.running_mean), ("var", channel.running_var)):
         out.ratio(name, ratio)
         out.ratio("running_" + name, ratio)
-    square = var_unit * eps[1], (var * eps[1] + eps[0] * var_unit) << 2 * p
-    _forward(out, channel, D, 1 << p, square)
+    if (s := var * eps[1] + eps[0] * var_unit) <= 0:
+        raise Undefined(NOT_ABOVE_ZERO)
+    root = Root.of((var_unit * eps[1], s << 2 * p), out.bits)
+    _forward(out, channel, D, 1 << p, root)
     if A:
         out.lists["residual"] = proportional(A, (1, 1 << channel.q))
-        _backward(out, channel, p, sum(map(mul, A, D)), square, A, square)
+        _backward(out, channel, p, sum(map(mul, A, D)), root, A, root)
     return out
 
 
-def _forward(out: _Results, channel: _Channel, D: list[int], unit: int, square: Ratio) -> None:
-    """y, x_hat, centered and the statistics that bounds need, from x - mean = D / unit and square = (inv_std / unit)**2."""
-    if square[1] <= 0:
-        raise Undefined(NOT_ABOVE_ZERO)
-    root, scale = near_root(square)
-    sizes = list(map(abs, channel.xs))
-    out.numbers["inv_std"] = quotient(root * unit, scale)
+def _forward(out: _Results, channel: _Channel, D: list[int], unit: int, root: Root) -> None:
+    """y, x_hat, centered and the statistics that bounds need, from x - mean = D / unit and root = inv_std / unit."""
+    sizes, near = list(map(abs, channel.xs)), (root.floor, 1 << root.shift)
+    out.numbers["inv_std"] = quotient(root.floor * unit, near[1])
     out.numbers["abs_mean"] = quotient(sum(sizes), len(sizes) << channel.p)
     out.numbers["abs_max"] = quotient(max(sizes), 1 << channel.p)
-    out.lists["x_hat"] = proportional(D, (root, scale))
+    out.lists["x_hat"] = proportional(D, near)
     out.lists["centered"] = proportional(D, (1, unit))
-    out.lists["y"], rests = on_root(square, D, channel.gamma, channel.beta, low=out.low)
+    out.lists["y"], rests = on_root(root, D, channel.gamma, channel.beta, low=out.low)
     if out.low:
         out.rest_lists["y"] = rests
 
 
-def _backward(out: _Results, channel: _Channel, p: int, T: int, square: Ratio, t: list[int], dx_square: Ratio) -> None:
-    """dbeta, dgamma = sqrt(square) T 2**-q and dx = gamma sqrt(dx_square) t 2**(p - q)."""
+def _backward(out: _Results, channel: _Channel, p: int, T: int, root: Root, t: list[int], dx_root: Root) -> None:
+    """dbeta, dgamma = root T 2**-q and dx = gamma dx_root t 2**(p - q)."""
     (over, under), unit = channel.gamma, 1 << channel.q
     out.ratio("dbeta", (sum(channel.dys), unit))
-    (out.numbers["dgamma"],), rest = on_root(square, [T], (1, unit), low=out.low)
-    out.lists["dx"], rests = on_root(dx_square, t, (over << p, under * unit), low=out.low)
+    (out.numbers["dgamma"],), rest = on_root(root, [T], (1, unit), low=out.low)
+    out.lists["dx"], rests = on_root(dx_root, t, (over << p, under * unit), low=out.low)
     if out.low:
         (out.rest_numbers["dgamma"],), out.rest_lists["dx"] = rest, rests
 
@@ -165,12 +166,12 @@ def _gather(channels: list[_Results]) -> Outputs:
 
 def _columns(numbers: list[dict[str, float]], lists: list[dict[str, list[float]]]) -> dict[str, Array]:
     """(C,) for each name of a number, (m, C) for each of a list; all in one buffer, in a third of the time of one array a name."""
-    buffer = array("d")
+    flat: list[float] = []
     for some, more in zip(numbers, lists, strict=True):
-        buffer.extend(some.values())
+        flat += some.values()
         for values in more.values():
-            buffer.extend(values)
+            flat += values
     C, K, L = len(numbers), len(numbers[0]), len(lists[0])
-    table = np.frombuffer(buffer).reshape(C, -1)
+    table = np.frombuffer(array("d", flat)).reshape(C, -1)
     cube = table[:, K:].reshape(C, L, -1).transpose(1, 2, 0)
     return dict(zip(numbers[0], table.T, strict=False)) | dict(zip(lists[0], cube, strict=True))

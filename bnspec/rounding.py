@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, isinf, isqrt
 from operator import lshift
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,14 +18,11 @@ from bnspec.case import Array
 Ratio = tuple[int, int]
 """Numerator and denominator; the denominator is positive, and the two may have common factors."""
 
-VALUE_BITS = 128
+VALUE_BITS = 96
 """Bits of a root at the first attempt: one value in about 2**75 is too near a rounding boundary and takes a second one."""
 
 PAIR_BITS = 192
 """The same where the rest is wanted, which lies 53 bits further down."""
-
-NEAR_BITS = 64
-"""Bits of a root that is only to be right to within an ulp."""
 
 SMALLEST_NORMAL_EXPONENT = 1022
 """A non-zero integer times 2**-1022 is a normal float64, so that scaling by this much or less never rounds."""
@@ -78,55 +76,51 @@ def proportional(numerators: Sequence[int], factor: Ratio) -> list[float]:
     return [quotient(numerator * over, under) for numerator in numerators]
 
 
-def bracket(square: Ratio, shift: int) -> int:
-    """The integer R with R <= sqrt(square) * 2**shift < R + 1; square > 0."""
-    numerator, denominator = square
-    return isqrt((numerator << 2 * shift) // denominator)
+class Root(NamedTuple):
+    """sqrt(square) of a positive ratio, irrational or not: at least floor * 2**-shift and less than (floor + 1) * 2**-shift."""
 
+    square: Ratio
+    bits: int
+    floor: int
+    shift: int
 
-def shift_for(square: Ratio, bits: int) -> int:
-    """The shift, at least 0, that gives `bracket` at least `bits` bits."""
-    numerator, denominator = square
-    return max(0, bits + (denominator.bit_length() - numerator.bit_length() + 2) // 2)
+    @classmethod
+    def of(cls, square: Ratio, bits: int) -> Root:
+        """The root with a floor of at least `bits` bits."""
+        numerator, denominator = square
+        shift = max(0, bits + (denominator.bit_length() - numerator.bit_length() + 2) // 2)
+        return cls(square, bits, isqrt((numerator << 2 * shift) // denominator), shift)
 
-
-def near_root(square: Ratio) -> Ratio:
-    """sqrt(square) to within 2**-63 of itself."""
-    shift = shift_for(square, NEAR_BITS)
-    return bracket(square, shift), 1 << shift
-
-
-def rational_root(square: Ratio) -> Ratio | None:
-    """sqrt(square) where it is rational, otherwise None."""
-    numerator, denominator = square
-    root = isqrt(numerator * denominator)
-    return (root, denominator) if root * root == numerator * denominator else None
+    def rational(self) -> Ratio | None:
+        """The root itself where it is rational, otherwise None."""
+        numerator, denominator = self.square
+        exact = isqrt(numerator * denominator)
+        return (exact, denominator) if exact * exact == numerator * denominator else None
 
 
 def on_root(
-    square: Ratio, xs: Sequence[int], slope: Ratio, start: Ratio = (0, 1), *, low: bool = False
+    root: Root, xs: Sequence[int], slope: Ratio, start: Ratio = (0, 1), *, low: bool = False
 ) -> tuple[list[float], list[float]]:
-    """sqrt(square) * slope * x + start for each x: values, and rests where `low` asks for them (else empty).
+    """root * slope * x + start for each x: values, and rests where `low` asks for them (else empty).
 
-    square > 0; the denominators of slope and start are powers of two. Correctly rounded by Ziv's strategy: rounding is monotone,
-    so where both ends of a bracket round to the same float, that is the answer, and else the bracket is narrowed. That ends: an
+    The denominators of slope and start are powers of two. Correctly rounded by Ziv's strategy: rounding is monotone, so where
+    both ends of a bracket round to the same float, that is the answer, and else the bracket is narrowed. That ends: an
     irrational number is on no rounding boundary, and a rational root, which may be, is then taken as it is.
     """
     (rise, run), (above, below) = slope, start
-    bits = PAIR_BITS if low else VALUE_BITS
-    halvings = run.bit_length() - 1
-    while True:
-        shift = max(shift_for(square, bits), below.bit_length() - 1 - halvings)
-        root, scale = bracket(square, shift), shift + halvings
-        one, other, offset = rise * root, rise * (root + 1), (above << scale) // below
-        values = line(one, offset, xs, scale)
-        if values == line(other, offset, xs, scale):
-            rests = rests_of_line(one, offset, xs, scale, values) if low else []
-            if not low or rests == rests_of_line(other, offset, xs, scale, values):
-                return values, rests
-        if (rational := rational_root(square)) is not None:
-            return _on_rational(rational, xs, slope, start, low=low)
-        bits *= 2
+    scale = root.shift + run.bit_length() - 1
+    lift = max(0, below.bit_length() - 1 - scale)  # to make start an integer
+    scale += lift
+    offset = (above << scale) // below
+    one, other = rise * root.floor << lift, rise * (root.floor + 1) << lift
+    values = line(one, offset, xs, scale)
+    if values == line(other, offset, xs, scale):
+        rests = rests_of_line(one, offset, xs, scale, values) if low else []
+        if not low or rests == rests_of_line(other, offset, xs, scale, values):
+            return values, rests
+    if (rational := root.rational()) is not None:
+        return _on_rational(rational, xs, slope, start, low=low)
+    return on_root(Root.of(root.square, 2 * root.bits), xs, slope, start, low=low)
 
 
 def _on_rational(

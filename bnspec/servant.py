@@ -21,15 +21,12 @@ from bnspec.case import Array
 from bnspec.convention import BadConvention, Convention
 from bnspec.implementation import Implementation, NotOffered, Setup
 from bnspec.layouts import present
-from bnspec.protocol import VERSION, BadMessage, Message, dtype_of, text_array
+from bnspec.protocol import VERSION, BadMessage, Message, text_array
+from bnspec.requests import Refusal, array, setup_of, word
 from bnspec.watching import Watch
 
 FRAMEWORKS = ("numpy", "torch", "jax", "tensorflow", "keras", "mlx", "onnxruntime")
 """What `loaded=` tells of: the judge may preload some of them for the next child."""
-
-
-class Refusal(Exception):
-    """A request that cannot be answered as it stands; the sentence is complete."""
 
 
 @dataclass
@@ -90,7 +87,7 @@ class Servant:
         return self._operations[op]
 
     def _start(self, request: Message) -> Message:
-        if (asked := _word(request, "protocol")) != str(VERSION):
+        if (asked := word(request, "protocol")) != str(VERSION):
             raise Refusal(f"this end speaks protocol {VERSION}; protocol {asked} was asked for")
         self._stations.clear()
         self._implementation = implementation = self._loader()
@@ -108,7 +105,7 @@ class Servant:
     def _layer(self, request: Message) -> Message:
         if self._implementation is None:
             raise Refusal("there is no implementation yet; the first request is start")
-        number, setup = _word(request, "layer"), setup_of(request)
+        number, setup = word(request, "layer"), setup_of(request)
         self._stations.pop(number, None)
         self._stations[number] = station = Station(make_layer(self._implementation, setup), setup)
         for name in ("gamma", "beta", "running_mean", "running_var"):
@@ -117,8 +114,8 @@ class Servant:
 
     def _forward(self, request: Message) -> Message:
         station = self._station(request)
-        training = _word(request, "training") == "1"
-        x = present(_array(request, "x"), _word(request, "layout"), station.setup.channel_axis)
+        training = word(request, "training") == "1"
+        x = present(array(request, "x"), word(request, "layout"), station.setup.channel_axis)
         station.shape = x.shape
         station.watch.give("x", x)
         returned = station.layer.forward(x, training=training)
@@ -127,7 +124,7 @@ class Servant:
     def _backward(self, request: Message) -> Message:
         station = self._station(request)
         method = _method(station, "backward")
-        dy = np.array(_array(request, "dy"), order="C")
+        dy = np.array(array(request, "dy"), order="C")
         station.watch.give("dy", dy)
         return _reply(station, gradients_of(method(dy), station.shape, station.setup.channels))
 
@@ -140,7 +137,7 @@ class Servant:
         return Message.reply()
 
     def _station(self, request: Message) -> Station:
-        number = _word(request, "layer")
+        number = word(request, "layer")
         if number not in self._stations:
             raise Refusal(f"there is no layer {number}; a request layer={number} must have made it")
         return self._stations[number]
@@ -152,18 +149,6 @@ def undisturbed() -> Iterator[None]:
     with warnings.catch_warnings(), np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
         warnings.simplefilter("ignore")
         yield
-
-
-def setup_of(request: Message) -> Setup:
-    """The setup that a layer request asks for, with arrays of its own. Fields that the request leaves out are None."""
-    arrays = {name: np.array(array, order="C") for name, array in request.arrays.items()}
-    gamma, beta, mean, var = (arrays.get(name) for name in ("gamma", "beta", "running_mean", "running_var"))
-    eps, momentum = (float(request.words[name]) if name in request.words else None for name in ("eps", "momentum"))
-    dtype = dtype_of(_word(request, "dtype"))
-    if dtype == np.dtype("V2"):
-        raise NotOffered("bfloat16 needs the package ml_dtypes, which the Python of this implementation does not have")
-    axis, rank, channels = (int(_word(request, name)) for name in ("axis", "rank", "channels"))
-    return Setup(gamma, beta, mean, var, eps, momentum, dtype.name, axis, rank, channels)
 
 
 def make_layer(implementation: Implementation, setup: Setup) -> Any:
@@ -212,18 +197,6 @@ def _method(station: Station, name: str) -> Callable[..., Any]:
 
 def _reply(station: Station, returned: dict[str, Array]) -> Message:
     return Message.reply(noticed=station.watch.notice(returned), **returned)
-
-
-def _word(request: Message, name: str) -> str:
-    if name not in request.words:
-        raise Refusal(f"a request {request.op} needs the word {name}=")
-    return request.words[name]
-
-
-def _array(request: Message, name: str) -> Array:
-    if name not in request.arrays:
-        raise Refusal(f"a request {request.op} needs the array {name}")
-    return request.arrays[name]
 
 
 def _optional_text(text: str | None) -> Array | None:

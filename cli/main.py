@@ -90,7 +90,7 @@ def report(records: list[Path], /, *, out: Path = Path("reports/out")) -> int:
     Parameters
     ----------
     records
-        Files that `bnspec check --json` wrote.
+        Files that `bnspec check --json` wrote, or directories of them.
     out
         The directory to write into.
     """

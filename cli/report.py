@@ -6,17 +6,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnspec.reports import record
-from bnspec.reports.pages import index
+from bnspec.reports import directory, record
 
 
 def report(files: Sequence[Path], out: Path) -> int:
     """Read every record, write index.html and index.md; 2 and one sentence for a file that is no record."""
     try:
-        records = [one for file in files for one in record.load(file)]
+        records = [one for file in _expanded(files) for one in record.load(file)]
     except record.BadRecord as trouble:
         print(f"bnspec: {trouble}", file=sys.stderr)
         return 2
-    index.write(records, out)
+    if not records:
+        print(f"bnspec: no records in {', '.join(map(str, files))}; bnspec check TARGET --json FILE writes one", file=sys.stderr)
+        return 2
+    directory.write_all(records, out)
     print(f"{len(records)} reports joined: {out / 'index.html'}, {out / 'index.md'}")
     return 0
+
+
+def _expanded(files: Sequence[Path]) -> list[Path]:
+    """Each file, and each directory as the .json files in it, by name."""
+    return [found for file in files for found in (sorted(file.glob("*.json")) if file.is_dir() else [file])]

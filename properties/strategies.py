@@ -20,8 +20,8 @@ from bnspec.case import Case, from_columns, parameter_dtype, to_columns
 
 Shape = tuple[int, ...]
 
-EPS = (1e-5, 0.1, 1.0, 1e-3, 0.015625, 1e-8)
-"""The usual default first, then values that a fixed or misplaced eps cannot survive."""
+EPS = (1.0, 1e-5, 0.1, 1e-3, 0.015625, 1e-8)
+"""The largest first: a failure that shrinks to it shows what eps does. 1e-5, everybody's default, hides most of it."""
 
 BATCH_WEIGHTS = (0.25, 0.1, 0.75, 0.3, 0.5, 0.01, 0.9)
 """The weight of the new batch in the running average. 1/2 is there, but never alone: it hides a swapped momentum."""
@@ -32,7 +32,7 @@ KAPPA = (0.0, 1.0, -3.0, 0.25, 30.0)
 SPREAD = (1.0, 2.0, 0.125, "sqrt(eps)", "8 sqrt(eps)", 64.0)
 """The standard deviation; near sqrt(eps) is where the place of eps shows."""
 
-HALF_EPS = (1e-3, 0.1, 1.0, 0.015625)
+HALF_EPS = (1.0, 1e-3, 0.1, 0.015625)
 HALF_SPREAD = (1.0, 2.0, 0.125, 8.0)
 """float16 ends at 65504: a gradient divided by 1e-4 would leave it."""
 

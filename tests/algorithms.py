@@ -7,46 +7,47 @@ STATISTICS, OUTPUTS, BACKWARDS and UPDATES can be combined freely; those named i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bnspec.case import Array
+Columns = Any
+"""Arrays (m, C) or (C,). NumPy types an operation on arrays of unknown dtype as Any; so do we, rather than cast every line."""
 
-Sum = Callable[[Array], Array]
+Sum = Callable[[Columns], Columns]
 
 
 class Moments(NamedTuple):
     """mean and biased variance, (C,) each."""
 
-    mean: Array
-    var: Array
+    mean: Columns
+    var: Columns
 
 
 class Gradients(NamedTuple):
     """dbeta (C,), dgamma (C,), dx (m, C)."""
 
-    dbeta: Array
-    dgamma: Array
-    dx: Array
+    dbeta: Columns
+    dgamma: Columns
+    dx: Columns
 
 
-def naive(values: Array) -> Array:
+def naive(values: Columns) -> Columns:
     """One value after the other: a tree as high as there are values."""
     return np.add.accumulate(values, axis=0)[-1]
 
 
-def backwards(values: Array) -> Array:
+def backwards(values: Columns) -> Columns:
     """From the last value to the first."""
     return naive(values[::-1])
 
 
-def smallest_first(values: Array) -> Array:
+def smallest_first(values: Columns) -> Columns:
     """In ascending order, channel by channel."""
     return naive(np.sort(values, axis=0))
 
 
-def pairwise(values: Array) -> Array:
+def pairwise(values: Columns) -> Columns:
     """Neighbours first: a tree of height log2 m."""
     while (m := len(values)) > 1:
         pairs = values[0 : m - 1 : 2] + values[1:m:2]
@@ -54,14 +55,14 @@ def pairwise(values: Array) -> Array:
     return values[0]
 
 
-def blocked(values: Array) -> Array:
+def blocked(values: Columns) -> Columns:
     """Eight running sums side by side, then pairwise, as vector units do."""
     padding = np.zeros((-len(values) % 8, *values.shape[1:]), values.dtype)
     lanes = np.concatenate([values, padding]).reshape(-1, 8, *values.shape[1:])
     return pairwise(naive(lanes))
 
 
-def compensated(values: Array) -> Array:
+def compensated(values: Columns) -> Columns:
     """Kahan's sum: what each addition lost is given to the next."""
     total, lost = np.zeros_like(values[0]), np.zeros_like(values[0])
     for value in values:
@@ -71,7 +72,7 @@ def compensated(values: Array) -> Array:
     return total
 
 
-def wider(values: Array) -> Array:
+def wider(values: Columns) -> Columns:
     """In the next wider format, rounded once at the end."""
     wide = {"float16": np.float32, "float32": np.float64, "float64": np.longdouble}[values.dtype.name]
     return naive(values.astype(wide)).astype(values.dtype)
@@ -80,7 +81,7 @@ def wider(values: Array) -> Array:
 SUMS: dict[str, Sum] = {sum_.__name__: sum_ for sum_ in (naive, backwards, smallest_first, pairwise, blocked, compensated, wider)}
 
 
-def two_pass(x: Array, total: Sum) -> Moments:
+def two_pass(x: Columns, total: Sum) -> Moments:
     """The mean, then the mean of the squared distances from it."""
     m = x.dtype.type(len(x))
     mean = total(x) / m
@@ -88,7 +89,7 @@ def two_pass(x: Array, total: Sum) -> Moments:
     return Moments(mean, total(centered * centered) / m)
 
 
-def reciprocal(x: Array, total: Sum) -> Moments:
+def reciprocal(x: Columns, total: Sum) -> Moments:
     """Two passes that multiply by a rounded 1 / m."""
     share = x.dtype.type(1) / x.dtype.type(len(x))
     mean = total(x) * share
@@ -96,7 +97,7 @@ def reciprocal(x: Array, total: Sum) -> Moments:
     return Moments(mean, total(centered * centered) * share)
 
 
-def corrected(x: Array, total: Sum) -> Moments:
+def corrected(x: Columns, total: Sum) -> Moments:
     """Two passes, less the square of what the mean was off by."""
     m, zero = x.dtype.type(len(x)), x.dtype.type(0)
     mean = total(x) / m
@@ -105,7 +106,7 @@ def corrected(x: Array, total: Sum) -> Moments:
     return Moments(mean, np.maximum((total(centered * centered) - off * off / m) / m, zero))
 
 
-def welford(x: Array, total: Sum) -> Moments:
+def welford(x: Columns, total: Sum) -> Moments:
     """One pass with a running mean (Welford 1962); it has no use for `total`."""
     del total
     T = x.dtype.type
@@ -117,7 +118,7 @@ def welford(x: Array, total: Sum) -> Moments:
     return Moments(mean, squares / T(len(x)))
 
 
-def chan(x: Array, total: Sum) -> Moments:
+def chan(x: Columns, total: Sum) -> Moments:
     """A tree of merged halves (Chan, Golub & LeVeque 1979)."""
     del total
     T = x.dtype.type
@@ -132,21 +133,21 @@ def chan(x: Array, total: Sum) -> Moments:
     return Moments(mean, squares / T(len(x)))
 
 
-def one_pass(x: Array, total: Sum) -> Moments:
+def one_pass(x: Columns, total: Sum) -> Moments:
     """E[x**2] - E[x]**2, cut off at 0: cancels where the mean is large. Unstable."""
     m, zero = x.dtype.type(len(x)), x.dtype.type(0)
     mean = total(x) / m
     return Moments(mean, np.maximum(total(x * x) / m - mean * mean, zero))
 
 
-def one_pass_sums(x: Array, total: Sum) -> Moments:
+def one_pass_sums(x: Columns, total: Sum) -> Moments:
     """(sum(x**2) - sum(x)**2 / m) / m. Unstable."""
     m, zero = x.dtype.type(len(x)), x.dtype.type(0)
     whole = total(x)
     return Moments(whole / m, np.maximum((total(x * x) - whole * whole / m) / m, zero))
 
 
-def shifted(x: Array, total: Sum) -> Moments:
+def shifted(x: Columns, total: Sum) -> Moments:
     """E[z**2] - E[z]**2 for z = x - x[0]: good unless the first value is the odd one out. Unstable."""
     m, zero = x.dtype.type(len(x)), x.dtype.type(0)
     z = x - x[0]
@@ -159,17 +160,17 @@ ONE_SUM = ("welford", "chan")
 """Statistics that are their own summation."""
 
 
-def centred(x: Array, mean: Array, inv_std: Array, gamma: Array, beta: Array) -> Array:
+def centred(x: Columns, mean: Columns, inv_std: Columns, gamma: Columns, beta: Columns) -> Columns:
     """As the paper writes it."""
     return (x - mean) * inv_std * gamma + beta
 
 
-def prescaled(x: Array, mean: Array, inv_std: Array, gamma: Array, beta: Array) -> Array:
+def prescaled(x: Columns, mean: Columns, inv_std: Columns, gamma: Columns, beta: Columns) -> Columns:
     """gamma and inv_std multiplied first."""
     return (x - mean) * (inv_std * gamma) + beta
 
 
-def fused(x: Array, mean: Array, inv_std: Array, gamma: Array, beta: Array) -> Array:
+def fused(x: Columns, mean: Columns, inv_std: Columns, gamma: Columns, beta: Columns) -> Columns:
     """One multiplication and one addition an element."""
     slope = gamma * inv_std
     return x * slope + (beta - mean * slope)
@@ -178,7 +179,7 @@ def fused(x: Array, mean: Array, inv_std: Array, gamma: Array, beta: Array) -> A
 OUTPUTS = {way.__name__: way for way in (centred, prescaled, fused)}
 
 
-def standard(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, total: Sum) -> Gradients:
+def standard(x: Columns, dy: Columns, mean: Columns, inv_std: Columns, gamma: Columns, total: Sum) -> Gradients:
     """Gamma r (dy - mean(dy) - x_hat mean(dy x_hat))."""
     m = x.dtype.type(len(x))
     x_hat = (x - mean) * inv_std
@@ -186,7 +187,7 @@ def standard(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, tot
     return Gradients(dbeta, dgamma, (gamma * inv_std) * (dy - dbeta / m - x_hat * (dgamma / m)))
 
 
-def m_fold(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, total: Sum) -> Gradients:
+def m_fold(x: Columns, dy: Columns, mean: Columns, inv_std: Columns, gamma: Columns, total: Sum) -> Gradients:
     """(gamma r / m) (m dy - dbeta - x_hat dgamma)."""
     m = x.dtype.type(len(x))
     x_hat = (x - mean) * inv_std
@@ -194,7 +195,7 @@ def m_fold(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, total
     return Gradients(dbeta, dgamma, (gamma * inv_std / m) * (m * dy - dbeta - x_hat * dgamma))
 
 
-def dot_form(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, total: Sum) -> Gradients:
+def dot_form(x: Columns, dy: Columns, mean: Columns, inv_std: Columns, gamma: Columns, total: Sum) -> Gradients:
     """By sum((x - mean) dy) r**2 / m, without x_hat."""
     m = x.dtype.type(len(x))
     centered = x - mean
@@ -203,7 +204,7 @@ def dot_form(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, tot
     return Gradients(dbeta, dot * inv_std, (dy - dbeta / m - centered * slope) * inv_std * gamma)
 
 
-def chain(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, total: Sum) -> Gradients:
+def chain(x: Columns, dy: Columns, mean: Columns, inv_std: Columns, gamma: Columns, total: Sum) -> Gradients:
     """Step by step through d/d var and d/d mean, as in the paper, with the sum of x - mean that should be 0."""
     T = x.dtype.type
     m = T(len(x))
@@ -215,7 +216,7 @@ def chain(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, total:
     return Gradients(total(dy), total(dy * (centered * inv_std)), dx)
 
 
-def ds_db(x: Array, dy: Array, mean: Array, inv_std: Array, gamma: Array, total: Sum) -> Gradients:
+def ds_db(x: Columns, dy: Columns, mean: Columns, inv_std: Columns, gamma: Columns, total: Sum) -> Gradients:
     """By the uncentred sum(dy x), as fused kernels have it. Unstable."""
     m = x.dtype.type(len(x))
     dbeta = total(dy)
@@ -231,24 +232,24 @@ UNSTABLE = ("one_pass", "one_pass_sums", "shifted", "ds_db")
 """Names of the algorithms that grade C admits and grade B does not."""
 
 
-def blend(old: Array, new: Array, keep: Array, weight: Array) -> Array:
+def blend(old: Columns, new: Columns, keep: Columns, weight: Columns) -> Columns:
     """Two products and a sum."""
     return keep * old + weight * new
 
 
-def step_forward(old: Array, new: Array, keep: Array, weight: Array) -> Array:
+def step_forward(old: Columns, new: Columns, keep: Columns, weight: Columns) -> Columns:
     """From the old value towards the new one."""
     del keep
     return old + weight * (new - old)
 
 
-def step_back(old: Array, new: Array, keep: Array, weight: Array) -> Array:
+def step_back(old: Columns, new: Columns, keep: Columns, weight: Columns) -> Columns:
     """The same, subtracted."""
     del keep
     return old - (old - new) * weight
 
 
-def from_new(old: Array, new: Array, keep: Array, weight: Array) -> Array:
+def from_new(old: Columns, new: Columns, keep: Columns, weight: Columns) -> Columns:
     """From the new value back towards the old one."""
     del weight
     return new - (new - old) * keep

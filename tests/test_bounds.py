@@ -9,9 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-
 import trials
 from algorithms import STATISTICS, UNSTABLE, centred, naive, two_pass, welford
+
 from bnspec import bounds, exact
 from bnspec.bounds_scalars import FORMATS, growth, rounding
 from bnspec.case import Array, Case
@@ -252,12 +252,15 @@ def test_the_conformance_limit_follows_the_dtype() -> None:
 
 def test_cases_that_may_overflow_are_told() -> None:
     large = plain_case(np.array([[1e19], [-1e19]], np.float32))
-    fine = plain_case(np.array([[1e15], [-1e15]], np.float32))
+    fine = plain_case(np.array([[1e10], [-1e10]], np.float32))
     half = plain_case(np.array([[300.0], [-300.0]], np.float16))
     assert bounds.may_overflow(large)
     assert not bounds.may_overflow(fine)
     assert not bounds.may_overflow(half)
     assert bounds.may_overflow(half, arithmetic="float16")
+    flat = plain_case(np.array([[1e14], [-1e14]], np.float32))
+    assert bounds.may_overflow(flat), "r**3 is subnormal"
+    assert not bounds.may_overflow(flat.replace(dy=None))
     steep = fine.replace(x=fine.x * 0, eps=1e-30)
     assert bounds.may_overflow(steep), "r**3 overflows in the chain through dvar"
     assert bounds.may_overflow(steep.replace(running_mean=np.array([3e38], np.float32)), training=False)

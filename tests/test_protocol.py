@@ -34,7 +34,9 @@ def test_arrays_keep_every_bit(code: str, shape: tuple[int, ...]) -> None:
     assert (arrived.dtype, arrived.shape, arrived.tobytes()) == (dtype, shape, array.tobytes())
 
 
-@given(array=npst.arrays(np.float32, npst.array_shapes(min_side=0), elements=st.floats(width=32, allow_subnormal=True)), text=st.text())
+@given(
+    array=npst.arrays(np.float32, npst.array_shapes(min_side=0), elements=st.floats(width=32, allow_subnormal=True)), text=st.text()
+)
 def test_any_array_and_any_text(array: np.ndarray, text: str) -> None:
     arrived = carried(Message.reply(y=array, text=text_array(text), z=array))
     assert arrived.text("text") == text.encode("utf-8", "replace").decode()

@@ -79,7 +79,7 @@ def test_without_a_tolerance_it_compares_to_the_bit(tmp_path: Path) -> None:
     assert run(script(nonconformant(adapter=RIGHT_ADAPTER), row_with(near)), tmp_path).returncode == 1
     zero = RIGHT_ADAPTER.replace("return residual", "return 0 * residual")
     for sign, code in ((0.0, 0), (-0.0, 1)):
-        want = msgspec.convert({**stored(np.zeros((2, 1))), "data": [sign, -0.0]}, type(near.expected))  # type: ignore[arg-type]
+        want = msgspec.convert({**stored(np.zeros((2, 1))), "data": [sign, -0.0]}, type(near.expected))
         ran = run(script(nonconformant(adapter=zero), row_with(changed(tolerance=None, expected=want))), tmp_path)
         assert ran.returncode == code, ran.stdout + ran.stderr
 

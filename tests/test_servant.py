@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bnspec import servant as servant_module
+from bnspec import requests
 from bnspec.case import LAYOUTS
 from bnspec.convention import KERAS
 from bnspec.implementation import NotOffered
@@ -59,7 +59,12 @@ def refusal(reply: Message) -> tuple[str, str]:
 
 def test_start_tells_what_there_is() -> None:
     what = implementation(running=lambda: None)
-    what.name, what.convention, what.adapter_source, what.bound = "mine", {"channel_axis": -1}, "class Adapter: ...", "bound: it\nassumed: that"
+    what.name, what.convention, what.adapter_source, what.bound = (
+        "mine",
+        {"channel_axis": -1},
+        "class Adapter: ...",
+        "bound: it\nassumed: that",
+    )
     reply = Servant(lambda: what).answer(Message.request("start", protocol=1))
     assert {name: reply.words[name] for name in ("ok", "protocol", "backward", "running")} == {
         "ok": "1", "protocol": "1", "backward": "0", "running": "1",
@@ -96,7 +101,9 @@ def test_the_trial_layer_follows_the_declared_convention() -> None:
     assert reply.text("trouble") == "Refusal: layer returned an object of type NoneType; one with a method forward was expected"
 
 
-@pytest.mark.parametrize(("error", "trouble"), [(ValueError("no"), "ValueError: no"), (NotOffered("no eps"), ""), (NotImplementedError(), "")])
+@pytest.mark.parametrize(
+    ("error", "trouble"), [(ValueError("no"), "ValueError: no"), (NotOffered("no eps"), ""), (NotImplementedError(), "")]
+)
 def test_start_survives_a_trial_layer_that_cannot_be_made(error: Exception, trouble: str) -> None:
     what = SimpleNamespace(layer=lambda setup: raise_(error))
     reply = Servant(lambda: what).answer(Message.request("start", protocol=1))
@@ -122,7 +129,7 @@ def test_another_protocol_is_refused() -> None:
 
 def test_setup_arrives_as_it_was_sent_and_what_is_left_out_is_none() -> None:
     seen = []
-    what = SimpleNamespace(layer=lambda setup: seen.append(setup) or SimpleNamespace(forward=None, **{"forward": print}))
+    what = SimpleNamespace(layer=lambda setup: seen.append(setup) or SimpleNamespace(forward=print))
     servant = started(what)
     gamma = np.array([1, np.nan, -0.0], np.float32)
     assert servant.answer(layer_request(eps=1e-5, gamma=gamma, axis=-1, rank=4, dtype="bf2")).ok
@@ -271,7 +278,10 @@ def test_what_is_not_offered_is_unsupported(error: Exception) -> None:
 def test_absent_methods_and_unknown_operations_are_unsupported() -> None:
     servant = started(implementation())
     servant.answer(layer_request())
-    assert refusal(servant.answer(Message.request("backward", layer=1, dy=X))) == ("unsupported", "this layer has no method backward")
+    assert refusal(servant.answer(Message.request("backward", layer=1, dy=X))) == (
+        "unsupported",
+        "this layer has no method backward",
+    )
     assert refusal(servant.answer(Message.request("running", layer=1))) == ("unsupported", "this layer has no method running")
     kind, text = refusal(servant.answer(Message.request("dance")))
     assert (kind, text.partition(";")[0]) == ("unsupported", "the operation 'dance' is not known here")
@@ -336,7 +346,10 @@ def test_warnings_and_numpy_errors_neither_fail_nor_print(capfd: pytest.CaptureF
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        (Message.request("forward", layer=7, training=1, layout="contiguous", x=X), "there is no layer 7; a request layer=7 must have made it"),
+        (
+            Message.request("forward", layer=7, training=1, layout="contiguous", x=X),
+            "there is no layer 7; a request layer=7 must have made it",
+        ),
         (Message.request("forward", training=1, layout="contiguous", x=X), "a request forward needs the word layer="),
         (Message.request("forward", layer=1, layout="contiguous", x=X), "a request forward needs the word training="),
         (Message.request("forward", layer=1, training=1, layout="contiguous"), "a request forward needs the array x"),
@@ -360,7 +373,7 @@ def test_a_layer_that_could_not_be_made_is_not_the_one_before() -> None:
 
 
 def test_bfloat16_without_ml_dtypes_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(servant_module, "dtype_of", lambda code: np.dtype("V2"))
+    monkeypatch.setattr(requests, "dtype_of", lambda code: np.dtype("V2"))
     kind, text = refusal(started(implementation()).answer(layer_request(dtype="bf2")))
     assert (kind, text.partition(",")[0]) == ("unsupported", "bfloat16 needs the package ml_dtypes")
 

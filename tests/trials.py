@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import ml_dtypes  # noqa: F401  (teaches NumPy the name bfloat16)
 import numpy as np
-
 from algorithms import BACKWARDS, ONE_SUM, OUTPUTS, STATISTICS, SUMS, UPDATES, Moments
+
 from bnspec import exact
 from bnspec.bounds import Bounds, may_overflow
 from bnspec.bounds_scalars import FORMATS
 from bnspec.case import Array, Case, parameter_dtype
 from bnspec.convention import Convention
 
-FAMILIES = (
-    "normal scaled far_mean any_mean constant few_ulps outlier tiny_variance sorted alternating "
-    "uniform lognormal whole big_first sticky subnormal"
-).split()
+FAMILIES = [
+    *("normal", "scaled", "far_mean", "any_mean", "constant", "few_ulps", "outlier", "tiny_variance"),
+    *("sorted", "alternating", "uniform", "lognormal", "whole", "big_first", "sticky", "subnormal"),
+]
 """The inputs: each is hard for some algorithm, or easy to get wrong."""
 
 
@@ -31,7 +31,7 @@ def family(name: str, m: int, C: int, dtype: str, rng: np.random.Generator) -> A
         return float(10.0 ** rng.uniform(low, high))
 
     z = rng.standard_normal((m, C))
-    makers = {
+    makers: dict[str, Callable[[], Array]] = {
         "normal": lambda: z,
         "scaled": lambda: z * (power(-3, 3) if half else power(-14, 14)),
         "far_mean": lambda: z + 100 * rng.choice([-1, 1]),
@@ -56,7 +56,8 @@ def upstream(m: int, C: int, rng: np.random.Generator) -> Array:
     """dy of one of four kinds: noise, noise on a constant, one value alone, or all equal."""
     noise = rng.standard_normal((m, C))
     alone = (np.arange(m) == rng.integers(m))[:, None] * np.ones(C)
-    return [noise, 10 + noise, alone, np.ones((m, C))][rng.integers(4)] * 10.0 ** rng.integers(-2, 3)
+    kinds: list[Array] = [noise, 10 + noise, alone, np.ones((m, C))]
+    return np.asarray(kinds[rng.integers(4)] * 10.0 ** rng.integers(-2, 3))
 
 
 def random_case(dtype: str, rng: np.random.Generator, *, names: list[str] = FAMILIES, arithmetic: str | None = None) -> Case:
@@ -97,15 +98,15 @@ def ratio(got: Array, name: str, true: exact.Exact, bounds: Bounds, dtype: str) 
 def columns(case: Case, arithmetic: str) -> tuple[Array, Array, Array, Array]:
     """x, dy, gamma, beta as columns of the arithmetic."""
     assert case.dy is not None
-    narrow = (case.columns(case.x), case.columns(case.dy), case.gamma, case.beta)
-    x, dy, gamma, beta = (values.astype(arithmetic) for values in narrow)
+    given = (case.columns(case.x), case.columns(case.dy), case.gamma, case.beta)
+    x, dy, gamma, beta = (values.astype(arithmetic) for values in given)
     return x, dy, gamma, beta
 
 
 def inverse_root(var: Array, eps: float) -> Array:
     """1 / sqrt(var + eps), each operation rounded."""
     T = var.dtype.type
-    return T(1) / np.sqrt(var + T(eps))
+    return np.asarray(T(1) / np.sqrt(var + T(eps)))
 
 
 def training_outputs(

@@ -160,14 +160,14 @@ def measured_eps(subject: Subject, dtype: str) -> float | None:
 
 
 def _rounded(value: float | None) -> float | None:
-    """A measured number as the decimal it was meant to be, where there is one near."""
+    """A measured number as the decimal it was meant to be; None where none is near, as where eps is not used as eps."""
     if value is None or not np.isfinite(value):
         return None
     for digits in (1, 2, 3):
         plain = float(f"{value:.{digits - 1}e}")
         if abs(plain - value) <= 1e-4 * abs(value):
             return plain
-    return value
+    return None
 
 
 def _defaults(subject: Subject, dtype: str) -> dict[str, Any]:

@@ -178,8 +178,7 @@ def _write(parts: Anatomy, learned: list[str], *, is_module: bool) -> list[str]:
         if place is not None and role in ("eps", "momentum"):
             lines.append(f"    bn{place.text} = setup.{role}")
         elif place is not None and is_tensor(place.value) and place.value.numel() == CHANNELS:
-            target = f"bn{place.text}.data" if is_module and role in learned else f"bn{place.text}"
-            lines.append(f"    {target} = to_torch(setup.{role}).reshape(bn{place.text}.shape).clone()")
+            lines.append(f"    bn{place.text}.data = to_torch(setup.{role}).reshape(bn{place.text}.shape).clone()")
         else:
             lines.append(f'    raise NotImplementedError("{parts.name} has no {role} to set")')
     return [*lines, *(f"bn{parts.values[role].text}.requires_grad_()" for role in learned if not is_module)]

@@ -21,8 +21,8 @@ def to_numpy(tensor: torch.Tensor) -> Array:
     if tensor.dtype is torch.bfloat16:
         import ml_dtypes
 
-        return np.array(tensor.detach().view(torch.int16)).view(ml_dtypes.bfloat16)
-    return np.array(tensor.detach())
+        return tensor.detach().view(torch.int16).numpy().copy().view(ml_dtypes.bfloat16)
+    return tensor.detach().numpy().copy()
 
 
 class Functional:

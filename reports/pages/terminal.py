@@ -22,8 +22,11 @@ EXPLAINED = 3
 SCREEN = 24
 """Lines that a passing run may take."""
 
-AROUND = 4
-"""Lines of that screen that are neither heading nor table rows: a blank one, the table's heading, files, next command."""
+AROUND = 3
+"""Lines of that screen that are always there: a blank one, the table's heading, the next command."""
+
+NAMED_LINES = 2
+"""Lines for the names of chapters that the table has no room for."""
 
 FEW_NUMBERS = 12
 """Numbers of x and dy together up to which the shrunk case is printed."""
@@ -43,13 +46,16 @@ def render(record: Record, console: Console, *, files: Sequence[str] = ()) -> No
     used = _heading(record, console)
     found = findings(record)
     broken = [finding for finding in found if finding.row.level == "required"]
-    advice = [finding for finding in found if finding.row.level == "recommended"]
-    _table(record, console, room=0 if broken else SCREEN - used - AROUND - bool(advice))
+    advice = _named("recommended, not met:", [finding for finding in found if finding.row.level == "recommended"])
+    wrote = _wrote(files)
+    room = SCREEN - used - AROUND - sum(len(_wrapped(text, console, 2)) for text in (advice, wrote))
+    _table(record, console, room=0 if broken else room)
     for finding in broken[:EXPLAINED]:
         _explain(finding, console)
-    _name(f"{len(broken) - EXPLAINED} more:", broken[EXPLAINED:], console)
-    _name("recommended, not met:", advice, console)
-    _ending(record, console, files)
+    _say(console, _named(f"{len(broken) - EXPLAINED} more:", broken[EXPLAINED:]), style="yellow", lines=2)
+    _say(console, advice, style="yellow", lines=2)
+    _say(console, wrote, style="dim", lines=2)
+    console.print(Text(f"next: {_next(record, files)}"), soft_wrap=True, highlight=False)
 
 
 def _heading(record: Record, console: Console) -> int:
@@ -73,13 +79,18 @@ def _table(record: Record, console: Console, *, room: int) -> None:
     """The chapters. Where there are more than `room`, the calmest of those in which all is well are named in one line instead."""
     shown = chapters(record)
     calm = sorted((chapter for chapter in shown if chapter.state == "pass"), key=lambda chapter: chapter.worst or 0.0)
-    named = calm[: len(shown) - room + 1] if len(shown) > room else []
+    named = calm[: len(shown) - room + NAMED_LINES] if len(shown) > room else []
     rows = [chapter for chapter in shown if chapter not in named]
     console.print()
     if rows:
         console.print(_chapter_table(rows), highlight=False)
     if named:
-        _say(console, f"all well: {listed([chapter.name for chapter in shown if chapter in named])}", style="green", lines=2)
+        _say(
+            console,
+            f"all well: {listed([chapter.name for chapter in shown if chapter in named])}",
+            style="green",
+            lines=NAMED_LINES,
+        )
 
 
 def _chapter_table(rows: Sequence[Chapter]) -> Table:
@@ -129,18 +140,20 @@ def _case(example: Counterexample) -> str:
     return "; ".join(said) if 0 < size <= FEW_NUMBERS else ""
 
 
-def _name(heading: str, findings_: Sequence[Finding], console: Console) -> None:
-    if findings_:
-        _say(console, f"{heading} {'; '.join(title_of(finding.row) for finding in findings_)}", style="yellow", lines=2)
+def _named(heading: str, named: Sequence[Finding]) -> str:
+    return f"{heading} {'; '.join(title_of(finding.row) for finding in named)}" if named else ""
 
 
-def _ending(record: Record, console: Console, files: Sequence[str]) -> None:
-    scripts = sum(PurePath(name).name.startswith("repro_") for name in files)
-    pages = [name for name in files if not PurePath(name).name.startswith("repro_")]
-    if files:
-        counted = [f"{scripts} repro script{'s' if scripts > 1 else ''}"] if scripts else []
-        _say(console, f"wrote {listed([*pages, *counted])}", style="dim", lines=2)
-    console.print(Text(f"next: {_next(record, files)}"), soft_wrap=True, highlight=False)
+def _wrote(files: Sequence[str]) -> str:
+    """The pages by name, the scripts by number, the directory once where they share it."""
+    if not files:
+        return ""
+    paths = [PurePath(name) for name in files]
+    scripts = sum(path.name.startswith("repro_") for path in paths)
+    together = len(paths) > 1 and len({path.parent for path in paths}) == 1
+    pages = [path.name if together else str(path) for path in paths if not path.name.startswith("repro_")]
+    counted = [f"{scripts} repro script{'s' if scripts > 1 else ''}"] if scripts else []
+    return f"wrote {listed([*pages, *counted])}" + (f" in {paths[0].parent}" if together else "")
 
 
 def _next(record: Record, files: Sequence[str]) -> str:
@@ -158,11 +171,14 @@ def _next(record: Record, files: Sequence[str]) -> str:
 
 def _say(console: Console, text: str, *, style: str = "", lines: int = 1, indent: int = 0) -> int:
     """Print text that came from anywhere in at most `lines` lines, an ellipsis where it goes on; how many lines it took."""
+    wrapped = _wrapped(text, console, lines, indent)
+    for line in wrapped:
+        console.print(Text(" " * indent + line, style=style), no_wrap=True, overflow="crop", highlight=False)
+    return len(wrapped)
+
+
+def _wrapped(text: str, console: Console, lines: int, indent: int = 0) -> list[str]:
     if not text:
-        return 0
-    wrapped = Text(one_line(text, 2000), style=style).wrap(console, console.width - indent - 1)
-    for count, line in enumerate(wrapped[:lines], start=1):
-        line.rstrip()
-        more = "…" if count == lines < len(wrapped) else ""
-        console.print(Text(" " * indent) + line + Text(more, style=style), no_wrap=True, overflow="crop", highlight=False)
-    return min(lines, len(wrapped))
+        return []
+    wrapped = [line.plain.rstrip() for line in Text(one_line(text, 2000)).wrap(console, console.width - indent - 1)]
+    return wrapped if len(wrapped) <= lines else [*wrapped[: lines - 1], f"{wrapped[lines - 1]}…"]

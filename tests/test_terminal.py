@@ -1,0 +1,89 @@
+"""The terminal: one screen, the worst explained, nothing steered."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from bnspec.reports.inert import clean
+from bnspec.reports.pages import terminal
+from bnspec.reports.record import Record, load, save
+from rich.console import Console
+from sample_records import conformant, dx_counterexample, hostile, nonconformant
+
+RECORDS = [conformant(), nonconformant(), hostile()]
+IDS = ["conformant", "nonconformant", "hostile"]
+
+
+def on_terminal(record: Record, files: tuple[str, ...] = ("out/report.json", "out/report.html")) -> str:
+    """What a pipe gets: 80 columns, no colours."""
+    console = Console(file=io.StringIO(), width=80)
+    terminal.render(record, console, files=files)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_a_passing_run_is_one_screen() -> None:
+    shown = on_terminal(conformant())
+    assert len(shown.splitlines()) <= 24
+    for words in ("CONFORMANT", "scope: train, infer, running, grad_train, grad_infer", "torch.nn.BatchNorm2d(C, eps", "eps 1e-5"):
+        assert words in shown
+    assert "next: bnspec check torch.nn.BatchNorm2d --profile deep" in shown
+
+
+def test_a_passing_run_with_more_chapters_and_warnings_is_one_screen_too() -> None:
+    rows = [msgspec.structs.replace(row, chapter=f"chapter {number}") for number, row in enumerate(conformant().results)]
+    shown = on_terminal(msgspec.structs.replace(conformant(), results=rows, warnings=["w" * 200] * 3))
+    assert len(shown.splitlines()) <= 24
+    assert "all well: chapter 0" in shown
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=IDS)
+def test_no_line_is_wider_than_the_terminal_and_nothing_steers_it(record: Record) -> None:
+    shown = on_terminal(record)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert clean(shown) == shown
+
+
+def test_the_most_telling_failures_are_explained_and_the_others_named() -> None:
+    shown = on_terminal(nonconformant())
+    explained = re.findall(r"^(\d)\. (\w+), ([\w, ]+): ", shown, re.MULTILINE)
+    assert explained == [("1", "fail", "float32"), ("2", "fail", "float32, float64"), ("6", "timeout", "float32")]
+    assert "running_var[0]: got 1, wanted 1.1; off by 2.1e+6 times its bound" in shown
+    assert "x = [[1], [3]] (training); dy = [[1], [0]]; gamma = [1]; beta = [0]" in shown
+    assert "2 more: How x lies in memory does not matter; One value a channel" in shown
+    assert "recommended, not met: Scaling by a power" in shown
+    assert "bwd-dx-without-mean-term: dx leaves out mean(dy)" in shown
+
+
+def test_a_large_case_is_not_printed() -> None:
+    plain = msgspec.to_builtins(dx_counterexample())
+    plain["trace"][1]["x"] = {"dtype": "float32", "shape": [13, 1], "data": [7.0] * 13}
+    rows = [
+        msgspec.structs.replace(row, counterexample=msgspec.convert(plain, type(dx_counterexample())))
+        if row.property.startswith("dx_is")
+        else row
+        for row in nonconformant().results
+    ]
+    assert "x = [[7]" not in on_terminal(msgspec.structs.replace(nonconformant(), results=rows))
+
+
+def test_the_next_command_is_the_script_or_else_the_replay() -> None:
+    record = nonconformant()
+    assert "next: bnspec replay out/report.json --failure 1" in on_terminal(record)
+    assert "next: bnspec check student.py:BatchNorm --report DIR" in on_terminal(record, files=())
+    rows = [msgspec.structs.replace(row, repro="repro_x.py") if row.status == "fail" else row for row in record.results]
+    files = ("out/report.json", "out/repro_x.py")
+    shown = on_terminal(msgspec.structs.replace(record, results=rows), files)
+    assert "next: python out/repro_x.py" in shown
+    assert "wrote report.json and 1 repro script in out" in shown
+    assert "wrote a/report.json and b/report.html\n" in on_terminal(record, ("a/report.json", "b/report.html"))
+
+
+@pytest.mark.parametrize("record", RECORDS[:2], ids=IDS[:2])
+def test_the_screen_from_the_file_is_the_screen_from_the_run(record: Record, tmp_path: Path) -> None:
+    save(record, tmp_path / "r.json")
+    assert on_terminal(load(tmp_path / "r.json")[0]) == on_terminal(record)
