@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,16 @@ class BadCase(ValueError):
     """A case that asks nothing: shapes that disagree, a negative eps, an axis out of range."""
 
 
+def dtype_named(name: str) -> np.dtype[Any]:
+    """The dtype of a name; bfloat16, which NumPy lacks, comes from the package ml_dtypes. Raises TypeError for no dtype."""
+    if name == "bfloat16":
+        try:
+            return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+        except ImportError:
+            raise TypeError("bfloat16 needs the package ml_dtypes: pip install 'bnspec[bfloat16]'") from None
+    return np.dtype(name)
+
+
 def parameter_dtype(dtype: str) -> np.dtype[Any]:
     """The dtype in which gamma, beta and the running statistics accompany an x of `dtype`: never narrower than float32."""
     return np.dtype(np.float32 if dtype in HALF_DTYPES else dtype)
@@ -29,7 +40,7 @@ def parameter_dtype(dtype: str) -> np.dtype[Any]:
 
 def to_columns(values: Array, channel_axis: int) -> Array:
     """`values` (N, C, *S), channels on `channel_axis`, as (m, C): one column a channel, m = N * prod(S) values each."""
-    moved = np.moveaxis(values, channel_axis, -1)
+    moved = values if channel_axis in (-1, values.ndim - 1) else np.moveaxis(values, channel_axis, -1)
     return moved.reshape(-1, moved.shape[-1])
 
 

@@ -45,12 +45,12 @@ class Outputs(NamedTuple):
 
 
 def columns_of(case: Case) -> Columns:
-    """`case` as columns. Raises `Undefined` where a channel has no values or an input is not finite."""
+    """`case` as columns. Raises `Undefined` where a channel has no values or x, dy or eps is not finite; parameters may yet be."""
     if not case.m:
         raise Undefined(f"the mean of no values is undefined; x has shape {case.x.shape}: give every channel a value")
+    if not isfinite(case.eps):
+        raise not_finite("eps")
     parameters = np.array((case.gamma, case.beta, case.running_mean, case.running_var), np.float64)
-    if not (np.isfinite(parameters).all() and isfinite(case.eps)):
-        raise _not_finite("gamma, beta, running_mean, running_var or eps")
     x, digits = _finite("x", case, case.x), SIGNIFICANT_BITS[case.x.dtype.itemsize]
     if case.dy is None:
         return Columns(x, None, parameters, float(case.eps), digits)
@@ -63,15 +63,15 @@ def weight_of(case: Case, convention: Convention, step: int) -> Fraction:
     try:
         return convention.batch_weight(case.momentum, step)
     except (OverflowError, ValueError):  # what Python's fractions say of infinities and NaNs
-        raise _not_finite("momentum") from None
+        raise not_finite("momentum") from None
 
 
 def _finite(name: str, case: Case, values: Array) -> Array:
     columns = case.columns(values)
     if not np.isfinite(columns).all():
-        raise _not_finite(name)
+        raise not_finite(name)
     return columns
 
 
-def _not_finite(name: str) -> Undefined:
+def not_finite(name: str) -> Undefined:
     return Undefined(f"{name} holds a value that is not finite, and only finite inputs have true outputs; replace it by a number")

@@ -28,9 +28,12 @@ class Exact:
     y, x_hat, centered  centered = x - mean, x_hat = centered * inv_std
     abs_mean, abs_max   mean |x| and max |x|: what the error bounds need besides
     running_mean, running_var   after the call (in inference: unchanged, as given); the variance in the convention's kind
-    dbeta, dgamma, dx   the gradients, None where the case has no dy; residual = dy - mean(dy) - x_hat mean(dy x_hat), dy in inference
-    low                 name -> what remains beyond float64, so that (value + low[name]) is good to about 2**-100; absent names: 0 or unknown
-    roundoff            unit roundoff of the values themselves: 2**-53 without `low`, about 2**-100 with it
+    dbeta, dgamma, dx   the gradients, None where the case has no dy
+    residual            dy - mean(dy) - x_hat mean(dy x_hat) in training, dy in inference
+    low                 name -> what remains beyond float64 of each output that is judged; empty where it was not asked for
+    roundoff            unit roundoff of the values, or of value + low[name] where there is `low`
+
+    x_hat, centered, residual and inv_std only feed bounds: they are right to a few units in the last place.
     """
 
     mean: Array

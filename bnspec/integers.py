@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bnspec.case import Array
-from bnspec.columns import NOT_ABOVE_ZERO, Columns, Outputs, Undefined
+from bnspec.columns import NOT_ABOVE_ZERO, Columns, Outputs, Undefined, not_finite
 from bnspec.rounding import PAIR_BITS, VALUE_BITS, Ratio, Root, as_integers, on_root, proportional, quotient, remainder
 
 PAIR_ROUNDOFF = 2.0**-106
@@ -153,7 +153,10 @@ def _fewer_twos(a: int, power_of_two: int) -> Ratio:
 def _channels(columns: Columns) -> list[_Channel]:
     xs = as_integers(columns.x, columns.digits)
     dys = [([], 0)] * len(xs) if columns.dy is None else as_integers(columns.dy, columns.digits)
-    parameters = [[value.as_integer_ratio() for value in four] for four in columns.parameters.T.tolist()]
+    try:
+        parameters = [[value.as_integer_ratio() for value in four] for four in columns.parameters.T.tolist()]
+    except (OverflowError, ValueError):  # what Python says of infinities and NaNs
+        raise not_finite("gamma, beta, running_mean or running_var") from None
     return [_Channel(*x, *dy, *four) for x, dy, four in zip(xs, dys, parameters, strict=True)]
 
 

@@ -18,7 +18,7 @@ from bnspec.case import Array
 Ratio = tuple[int, int]
 """Numerator and denominator; the denominator is positive, and the two may have common factors."""
 
-VALUE_BITS = 96
+VALUE_BITS = 80
 """Bits of a root at the first attempt: one value in about 2**75 is too near a rounding boundary and takes a second one."""
 
 PAIR_BITS = 192
@@ -123,9 +123,7 @@ def on_root(
     return on_root(Root.of(root.square, 2 * root.bits), xs, slope, start, low=low)
 
 
-def _on_rational(
-    root: Ratio, xs: Sequence[int], slope: Ratio, start: Ratio, *, low: bool
-) -> tuple[list[float], list[float]]:
+def _on_rational(root: Ratio, xs: Sequence[int], slope: Ratio, start: Ratio, *, low: bool) -> tuple[list[float], list[float]]:
     step, under = root[0] * slope[0] * start[1], root[1] * slope[1] * start[1]
     offset = start[0] * root[1] * slope[1]
     numerators = [step * x + offset for x in xs]

@@ -14,6 +14,8 @@ from bnspec import __version__
 USAGE = 2
 """Exit code for what could not be run: bad usage, an unknown target, an interruption."""
 
+Dtype = Literal["float16", "bfloat16", "float32", "float64"]
+
 app = App(
     name="bnspec",
     version=__version__,
@@ -30,7 +32,7 @@ def check(
     *,
     profile: Literal["smoke", "standard", "deep"] = "standard",
     seed: int = 0,
-    dtype: Annotated[Sequence[str], Parameter(negative=())] = ("float32", "float64"),
+    dtype: Annotated[Sequence[Dtype], Parameter(negative=())] = ("float32", "float64"),
     only: Annotated[Sequence[str], Parameter(negative=())] = (),
     skip: Annotated[Sequence[str], Parameter(negative=())] = (),
     json: Path | None = None,

@@ -139,13 +139,13 @@ def reject(name: str, answer: Answer | None, message: str) -> None:
 
 def seen(informative: bool = True) -> None:
     """Count an example that was judged without numbers (equal bits, unchanged inputs)."""
-    current().tally.informative += informative
+    current().tally.told |= informative
 
 
 def _count(ratio: Array, want: Array, tolerance: Array) -> None:
     tally = current().tally
     tally.worst_ratio = max(tally.worst_ratio, float(np.max(ratio, initial=0.0)))
-    tally.informative += bool(np.any(tolerance <= INFORMATIVE * np.abs(want)))
+    tally.told |= bool(np.any(tolerance <= INFORMATIVE * np.abs(want)))
 
 
 def _rightly_infinite(got: Array, want: Array, tolerance: Array, dtype: str) -> Array:

@@ -95,6 +95,7 @@ class Session:
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Give each property its number of cases and its counting, once, and announce the plan."""
+        items[:] = [item for item in items if _law(item) is None or _dtype(item) in self.dtypes]
         items.sort(key=self._place)
         for item in items:
             law = _law(item)
@@ -178,6 +179,7 @@ def _counted(inner: Callable[..., None]) -> Callable[..., None]:
         stage = current()
         assert stage.subject is not None
         stage.subject.begin()
+        stage.tally.told = False
         try:
             inner(*args, **kwargs)
         except Declined as why:
@@ -194,6 +196,7 @@ def _counted(inner: Callable[..., None]) -> Callable[..., None]:
             raise
         finally:
             stage.tally.examples += 1
+            stage.tally.informative += stage.tally.told
 
     example.counted = True  # type: ignore[attr-defined]
     return example

@@ -25,6 +25,7 @@ class Tally:
     unasked       cases dropped because the budget of restarts was spent
     worst_ratio   largest error seen, in units of its bound
     why           what the implementation said when it declined
+    told          the current example could have told right from wrong
     """
 
     examples: int = 0
@@ -33,6 +34,7 @@ class Tally:
     unasked: int = 0
     worst_ratio: float = 0.0
     why: str = ""
+    told: bool = False
 
 
 @dataclass

@@ -16,7 +16,7 @@ from bnspec.properties import families
 from bnspec.properties.stage import Declined, current
 from hypothesis import strategies as st
 
-from bnspec.case import Case, from_columns, parameter_dtype, to_columns
+from bnspec.case import Case, dtype_named, from_columns, parameter_dtype, to_columns
 
 Shape = tuple[int, ...]
 
@@ -106,7 +106,7 @@ def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spre
         draws = np.rint(draws * (2 / rounding)) * rounding
     x = family(draws[:m], n) * std + kappa * std * (1 + np.arange(c) % 3)
     dy = upstream(draws[m : 2 * m], draws[:m])
-    values = x.astype(stage.dtype), dy.astype(stage.dtype)
+    values = x.astype(dtype_named(stage.dtype)), dy.astype(dtype_named(stage.dtype))
     momentum = _fixed("momentum", stage.convention.argument(weight))
     state = families.defaults(c) if plain else families.parameters(draws[2 * m :], std)
     gamma, beta, running_mean, running_var = (part.astype(parameter_dtype(stage.dtype)) for part in state)

@@ -10,7 +10,7 @@ from bnspec.case import Case
 from bnspec.plugs.subject import Answer, Subject
 
 
-@law("train", "infer", "running", against="mode, lifecycle, running update", share=0.5)
+@law("train", "infer", "running", against="mode, lifecycle, running update", share=0.5, dtypes=("float32", "float64"))
 @given(case=cases())
 def test_an_inference_between_changes_nothing(bn: Subject, case: Case) -> None:
     """Required. Train, infer, train ends in the state of train, train: an inference only reads."""

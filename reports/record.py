@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
 from bnspec.reports.trace import Number, Shows, Step, Values, Word
 
 SCHEMA = "bnspec-report/1"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+
 from bnspec.reports.inert import clean, one_line
 from bnspec.reports.record import Counterexample, Record, Row, write_atomically
 from bnspec.reports.trace import BackwardStep, ForwardStep, LayerStep, RunningStep, Step, Values, bracketed, largest
@@ -56,6 +57,10 @@ sys.exit(0 if right.all() else "it differs")
 """The end of a script whose failure is one array that differs."""
 
 NO_ADAPTER = 'sys.exit("the record has no adapter: put a class Adapter with layer(setup) here")'
+
+TELLS = "Exit status 1: the failure is there; 0: it is gone."
+SHOWS = "It makes the calls and prints the answers."
+"""What a script does, with an array to compare and without."""
 
 WITHIN = "(got == expected) | (error <= tolerance)"
 """What is right beside NaN for NaN."""
@@ -112,7 +117,8 @@ def _head(record: Record, row: Row, example: Counterexample) -> str:
         MARK + one_line(title_of(row)),
         *(f"# {line}".rstrip() for line in clean(example.message).splitlines()[:12]),
         f"# Target: {one_line(record.target)}   dtype: {row.dtype}   law: {row.property}   bnspec {one_line(record.suite)}",
-        "# Needs NumPy and the target's own requirements. Exit status 1: the failure is there; 0: it is gone.",
+        "# Needs NumPy and the target's own requirements.",
+        f"# {TELLS if _shown(example) else SHOWS}",
     ]
     return "\n".join([*told, ""])
 
@@ -186,9 +192,15 @@ def _results(example: Counterexample) -> list[str]:
     return [_result(number, name) for number, step in enumerate(example.trace) for name in names.get(type(step), ())]
 
 
+def _shown(example: Counterexample) -> str | None:
+    """The variable that is compared; None where the failure is no array that differs."""
+    name = _result(example.shows.step, example.shows.name) if example.shows else ""
+    return name if example.expected is not None and name in _results(example) else None
+
+
 def _ending(row: Row, example: Counterexample) -> str:
-    shown = example.shows and _result(example.shows.step, example.shows.name)
-    if not shown or example.expected is None or shown not in _results(example):
+    shown = _shown(example)
+    if not shown or example.expected is None:
         return "\n".join([*(f'print("{name} =", {name})' for name in _results(example)), ""])
     tolerance = "0.0  # to the bit" if example.tolerance is None else _array(example.tolerance)
     return COMPARISON.format(expected=_array(example.expected), tolerance=tolerance, got=shown, right=_right(row, example))

@@ -45,8 +45,7 @@ def chatter() -> None:
 
 
 def close_output() -> None:
-    os.close(1)
-    os.close(2)
+    os.closerange(1, 3)
     sys.stdout = None
 
 
@@ -112,7 +111,8 @@ class Layer:
             self.var = (1 - momentum) * self.var + momentum * var * m / (m - 1)
         self.inv_std = 1 / np.sqrt(var + self.setup.eps)
         self.x_hat = (x - mean) * self.inv_std
-        return (self.setup.gamma * self.x_hat + self.setup.beta).astype(x.dtype)
+        y: np.ndarray = (self.setup.gamma * self.x_hat + self.setup.beta).astype(x.dtype)
+        return y
 
     def backward(self, dy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         dgamma, dbeta = (dy * self.x_hat).sum(0), dy.sum(0)
@@ -125,6 +125,7 @@ class Layer:
 
 class Misbehaving:
     name = "misbehaving"
+    convention: Any = None
 
     def __init__(self, deed: str, log: Path | None) -> None:
         self.deed, self.log = DEEDS[deed], log

@@ -85,6 +85,7 @@ SHAPES = {
     "is_test": written(flag=", is_test=False", training="not is_test", more=DX_ONLY.format(dgamma="grad_gamma", dbeta="grad_beta")),
     "mode word": written(flag=", mode='train'", training="mode == 'train'", more=TRIPLE),
     "other mode words": written(flag=", phase='TRAIN'", training="{'TRAIN': 1, 'EVAL': 0}[phase]", more=TRIPLE),
+    "mode flag": written(flag=", mode=True", training="mode"),
     "attribute": written(init="self.momentum, self.eps, self.training = momentum, eps, True", flag="", training="self.training"),
     "inverted attribute": written(
         init="self.momentum, self.eps, self.is_test = momentum, eps, False", flag="", training="not self.is_test"
@@ -93,6 +94,12 @@ SHAPES = {
         init="self.momentum, self.eps, self.mode = momentum, eps, 'train'", flag="", training="self.mode == 'train'"
     ),
     "methods": written(flag="", training="self.on", more=MODES.format(train="train", infer="eval") + TRIPLE),
+    "train(x) beside an attribute": written(
+        init="self.momentum, self.eps, self.training = momentum, eps, True",
+        flag="",
+        training="self.training",
+        more="\n    def train(self, x, y):\n        pass\n",
+    ),
     "train(False)": written(flag="", training="self.on", more="\n    def train(self, on=True):\n        self.on = on\n"),
     "called": written(forward="__call__", more=TRIPLE),
     "other names": written("n_channels, decay=0.9, epsilon=1e-5", "self.momentum, self.eps = decay, epsilon", size="n_channels"),

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from bnspec.reports.record import Counterexample, Diagnosis, Record, Row
-from bnspec.reports.verdict import judge_rows
 
 from bnspec.case import Array
 from bnspec.convention import TORCH
+from bnspec.reports.record import Counterexample, Diagnosis, Record, Row
+from bnspec.reports.verdict import judge_rows
 
 RIGHT_ADAPTER = """\
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy_shapes import ARITHMETIC, SHAPES, written
+from numpy_shapes import ARITHMETIC, MODES, SHAPES, written
 
 from bnspec.implementation import Setup
 from bnspec.plugs.load import TargetError, load
@@ -172,6 +172,13 @@ def test_what_cannot_be_set_is_refused_when_asked_for(tmp_path: Path, text: str,
     assert hasattr(layer, "running") == (field != "running_var")
 
 
+def test_a_cache_under_a_short_name_is_no_state(tmp_path: Path) -> None:
+    text = written(init="self.momentum, self.eps, self.mu, self.var = momentum, eps, None, None").replace("running_", "hidden_")
+    bound = bind(tmp_path, text)
+    assert not hasattr(bound.layer(setup(running_mean=None, running_var=None)), "running")
+    assert "self.mu" not in bound.adapter_source
+
+
 def test_a_state_without_a_shape_is_refused_for_images(tmp_path: Path) -> None:
     bound = bind(tmp_path, SHAPES["started by the first call"])
     with pytest.raises(NotImplementedError, match="no shape for gamma"):
@@ -195,9 +202,11 @@ def test_gradients_that_are_not_kept_are_none(tmp_path: Path) -> None:
     assert dbeta is None
 
 
-@pytest.mark.parametrize("head", ["dy, learning_rate", "dy, cache"])
-def test_a_backward_that_wants_more_is_left_out(tmp_path: Path, head: str) -> None:
-    bound = bind(tmp_path, written(more=f"\n    def backward(self, {head}):\n        return dy\n"))
+@pytest.mark.parametrize(
+    ("head", "returned"), [("dy, learning_rate", "dy"), ("dy, cache", "dy"), ("dy", "{'dx': dy}"), ("dy", "dy, dy")]
+)
+def test_a_backward_of_another_kind_is_left_out(tmp_path: Path, head: str, returned: str) -> None:
+    bound = bind(tmp_path, written(more=f"\n    def backward(self, {head}):\n        return {returned}\n"))
     assert not hasattr(bound.layer(setup()), "backward")
     assert "no backward(dy)" in bound.bound
 
@@ -228,6 +237,13 @@ def test_an_argument_without_a_known_name_is_not_guessed(tmp_path: Path) -> None
         bind(tmp_path, written(flag=", temperature, training=True"))
 
 
+def test_a_method_that_shows_no_signature_is_taken_to_want_x_only(tmp_path: Path) -> None:
+    text = written(flag="", training="self.on", more=MODES.format(train="train", infer="eval"))
+    text += "\n    forward.__signature__ = 'compiled'\n"
+    x, dy = values()
+    close(bind(tmp_path, text).layer(setup()).forward(x, training=True), by_hand(setup(), x, dy).y)
+
+
 def test_a_failing_constructor_is_quoted(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"BatchNorm\(num_features=3, eps=1e-05, momentum=0.9\) raised ValueError: too few$"):
         bind(tmp_path, written(init="raise ValueError('too few')"))
@@ -255,11 +271,11 @@ def test_the_text_runs_without_bnspec_and_gives_the_same_bits(tmp_path: Path, mo
     (tmp_path / "course" / "helper.py").write_text(ARITHMETIC)
     (tmp_path / "course" / "bn.py").write_text(SHAPES["mode word"].replace(ARITHMETIC, "from helper import *\n"))
     monkeypatch.chdir(tmp_path)
-    bound = load("course/bn.py:BatchNorm")
+    bound: Any = load("course/bn.py:BatchNorm")
     (tmp_path / "adapter.py").write_text(bound.adapter_source)
     there = subprocess.run([sys.executable, "-c", STANDALONE], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
     pair = {name: np.array([1.5, 0.5]) for name in ("gamma", "beta", "running_mean", "running_var")}
-    layer = bound.layer(setup(channels=2, **pair))
+    layer: Any = bound.layer(setup(channels=2, **pair))
     y = layer.forward(np.array([[1.0, 2.0], [3.0, 7.0]]), training=True)
     here = (y, *layer.running(), *layer.backward(np.array([[1.0, 2.0], [0.0, 1.0]])))
     assert there.strip() == str([float(value).hex() for array in here for value in array.ravel()])

@@ -65,7 +65,7 @@ class ByHand:
         return [y, self.bn.running_mean, self.bn.running_var, x_leaf.grad, self.bn.weight.grad, self.bn.bias.grad]
 
 
-def answers(layer: Any, x: np.ndarray, dy: np.ndarray, *, training: bool) -> list[np.ndarray]:
+def answers(layer: Any, x: np.ndarray, dy: np.ndarray, *, training: bool) -> list[Any]:
     """What `ByHand.ask` returns, of a bound layer."""
     y = layer.forward(x, training=training)
     return [y, *layer.running(), *layer.backward(dy)]
@@ -147,8 +147,26 @@ def test_every_layout_is_taken_as_it_lies(dtype: str) -> None:
             np.testing.assert_allclose(one.astype(float), want.astype(float), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("target", ["torch.nn:BatchNorm1d", FUNCTIONAL])
+def test_layers_share_nothing_with_each_other_or_with_the_setup(target: str) -> None:
+    bound, asked = load(target), setup()
+    first, second = bound.layer(asked), bound.layer(asked)
+    first.forward(values()[0], training=True)
+    for now, before in zip(second.running(), (setup().running_mean, setup().running_var), strict=True):
+        np.testing.assert_array_equal(now, before)
+    np.testing.assert_array_equal(asked.running_mean, setup().running_mean)
+
+
+def test_float64_needs_no_array_to_be_told() -> None:
+    nothing = dict.fromkeys(("gamma", "beta", "running_mean", "running_var"))
+    for target in ("torch.nn:BatchNorm1d", FUNCTIONAL):
+        layer = load(target).layer(setup(dtype="float64", changes=nothing))
+        found = answers(layer, *values(dtype="float64"), training=True)
+        assert [array.dtype.name for array in found] == ["float64"] * 6
+
+
 def test_gradients_are_fresh_each_call_and_readings_stay() -> None:
-    layer = load("torch.nn:BatchNorm1d").layer(setup())
+    layer: Any = load("torch.nn:BatchNorm1d").layer(setup())
     x, dy = values()
     layer.forward(x, training=True)
     read = layer.running()
@@ -197,7 +215,10 @@ GRAD_MODE = USER_MODULE.replace("if self.training:", "if is_training():").replac
 """Trains wherever gradients are recorded, whatever mode the module is in."""
 
 
-@pytest.mark.parametrize("text", [USER_MODULE, PLAIN, GRAD_MODE], ids=["module", "plain class", "grad mode"])
+TEXTS = {"module": USER_MODULE, "plain class": PLAIN, "its forward": PLAIN.replace("__call__", "forward"), "grad mode": GRAD_MODE}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_users_class_answers_as_torchs(tmp_path: Path, text: str, dtype: str) -> None:
     bound = bind(tmp_path, text)
@@ -216,10 +237,20 @@ def test_a_users_class_answers_as_torchs(tmp_path: Path, text: str, dtype: str) 
 
 
 def test_inference_by_grad_mode_has_no_gradient(tmp_path: Path) -> None:
-    layer = bind(tmp_path, GRAD_MODE).layer(setup())
+    bound = bind(tmp_path, GRAD_MODE)
+    assert "switched by torch.is_grad_enabled()" in bound.bound
+    layer = bound.layer(setup())
     layer.forward(values()[0], training=False)
     with pytest.raises(NotImplementedError, match="no gradient in inference"):
         layer.backward(values()[1])
+
+
+def test_a_plain_class_without_inference_refuses_it(tmp_path: Path) -> None:
+    text = PLAIN.replace("self.training = True", "pass").replace("if self.training:", "if True:")
+    layer = bind(tmp_path, text).layer(setup())
+    assert layer.forward(values()[0], training=True).shape == (5, 3)
+    with pytest.raises(NotImplementedError, match="BatchNorm has no inference mode"):
+        layer.forward(values()[0], training=False)
 
 
 def test_a_constructor_that_asks_for_the_rank_is_told(tmp_path: Path) -> None:

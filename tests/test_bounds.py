@@ -5,51 +5,28 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict
-from fractions import Fraction
 
 import numpy as np
 import pytest
 import trials
-from algorithms import STATISTICS, UNSTABLE, centred, naive, two_pass, welford
+from algorithms import STATISTICS, UNSTABLE, centred, naive, two_pass
+from trials import ARITHMETICS, cases, plain_case
 
 from bnspec import bounds, exact
 from bnspec.bounds_scalars import FORMATS, growth, rounding
-from bnspec.case import Array, Case
-from bnspec.convention import KERAS, TORCH, Convention
+from bnspec.case import Array
+from bnspec.convention import TORCH
 
 STABLE = [name for name in STATISTICS if name not in UNSTABLE]
 
-ARITHMETICS = [
-    ("float32", "float32"),
-    ("float64", "float64"),
-    ("float16", "float16"),
-    ("float16", "float32"),
-    ("bfloat16", "float32"),
-]
-"""Dtypes of x with dtypes of the arithmetic: two plain ones, pure half, and half with float32 accumulation."""
-
-CASES = 60
+CASES = 40
 """Random cases for each arithmetic and mode; each is put to some 150 combinations of algorithms."""
-
-
-def cases(dtype: str, arithmetic: str, seed: int, count: int = CASES, **options: list[str]) -> list[Case]:
-    rng = np.random.default_rng(seed)
-    return [trials.random_case(dtype, rng, arithmetic=arithmetic if dtype == arithmetic else None, **options) for _ in range(count)]
-
-
-def plain_case(x: Array, **changes: object) -> Case:
-    """x (m, C) with gamma 1, beta 0, a fresh state and dy = 1, 2, 3, ..."""
-    C, held = x.shape[1], np.float64 if x.dtype == np.float64 else np.float32
-    one, zero = np.ones(C, held), np.zeros(C, held)
-    return Case(
-        x=x, gamma=one, beta=zero, running_mean=zero, running_var=one, dy=np.arange(x.size).reshape(x.shape).astype(x.dtype)
-    ).replace(**changes)
 
 
 def worst_training(dtype: str, arithmetic: str, grade: str, *, seed: int, narrow: bool = False) -> dict[tuple[str, bool], float]:
     """The largest ratio by (output, whether the algorithm is stable)."""
     worst: dict[tuple[str, bool], float] = defaultdict(float)
-    for case in cases(dtype, arithmetic, seed):
+    for case in cases(dtype, arithmetic, CASES, seed=seed):
         true = exact.train(case)
         limit = bounds.train_bounds(case, true, TORCH, grade=grade, arithmetic=arithmetic)
         for name, output, got in trials.training_outputs(case, arithmetic, statistics=list(STATISTICS), narrow=narrow):
@@ -73,7 +50,7 @@ def test_stable_algorithms_stay_within_b_and_all_within_c(dtype: str, arithmetic
 @pytest.mark.parametrize(("dtype", "arithmetic"), ARITHMETICS)
 def test_inference_stays_within_b(dtype: str, arithmetic: str) -> None:
     worst: dict[str, float] = defaultdict(float)
-    for case in cases(dtype, arithmetic, seed=3):
+    for case in cases(dtype, arithmetic, CASES, seed=3):
         true = exact.infer(case)
         limit = bounds.infer_bounds(case, true, arithmetic=arithmetic)
         with np.errstate(all="ignore"):
@@ -84,62 +61,6 @@ def test_inference_stays_within_b(dtype: str, arithmetic: str) -> None:
         assert not limit.running_var.any(), "inference leaves the state alone, to the bit"
     assert max(worst.values()) <= 1, worst
     assert worst["y"] > (0.3 if dtype == arithmetic else 0.1)
-
-
-@pytest.mark.parametrize("convention", [TORCH, KERAS, Convention(momentum_weighs="running")], ids=["torch", "keras", "running"])
-@pytest.mark.parametrize(("dtype", "arithmetic"), ARITHMETICS)
-def test_one_update_of_the_state_stays_within_b(dtype: str, arithmetic: str, convention: Convention) -> None:
-    worst: dict[str, float] = defaultdict(float)
-    for case in cases(dtype, arithmetic, seed=4):
-        true = exact.train(case, convention)
-        limit = bounds.train_bounds(case, true, convention, arithmetic=arithmetic)
-        for statistics in (two_pass, welford):
-            with np.errstate(all="ignore"):
-                moments = statistics(case.columns(case.x).astype(arithmetic), naive)
-                for _, output, got in trials.running_outputs(case, convention, arithmetic, moments):
-                    worst[output] = max(worst[output], trials.ratio(got, output, true, limit, arithmetic))
-    assert max(worst.values()) <= 1, worst
-    assert min(worst.values()) > 0.1
-
-
-SCHEDULES = {
-    "constant": Convention(),
-    "cumulative": Convention(momentum_weighs="cumulative"),
-    "debiased": Convention(momentum_weighs="running", debias="zero"),
-    "first copied": Convention(debias="first"),
-}
-
-
-def float32_averages(convention: Convention, momentum: float, batches: Array) -> Array:
-    """The running mean after each batch mean of `batches`, in float32, the way such code is written."""
-    T = np.float32
-    given = T(momentum)
-    keep, weight = (given, T(1) - given) if convention.momentum_weighs == "running" else (T(1) - given, given)
-    state, seen = T(0), []
-    for step, value in enumerate(batches.astype(T), start=1):
-        if convention.momentum_weighs == "cumulative":
-            keep, weight = T(1) - T(1) / T(step), T(1) / T(step)
-        state = value if convention.debias == "first" and step == 1 else keep * state + weight * value
-        seen.append(state / (T(1) - keep**step) if convention.debias == "zero" else state)
-    return np.array(seen)
-
-
-@pytest.mark.parametrize("name", SCHEDULES)
-@pytest.mark.parametrize("momentum", [0.1, 0.01, 0.9, 0.99])
-def test_repeated_updates_stay_within_the_accumulated_bound(name: str, momentum: float) -> None:
-    convention, rng = SCHEDULES[name], np.random.default_rng(5)
-    values = (3 + rng.standard_normal((60, 1))).astype(np.float32)
-    got = float32_averages(convention, momentum, values[:, 0])
-    state, local, shares = Fraction(0), [], []
-    for step, value in enumerate(values, start=1):
-        case = plain_case(np.array([value, value]), momentum=momentum, running_mean=np.array([float(state)]))
-        true = exact.train(case, convention, step=step)
-        local.append(bounds.train_bounds(case, true, convention, step=step).running_mean)
-        weight = convention.batch_weight(momentum, step)
-        state = (1 - weight) * state + weight * Fraction(float(value[0]))
-        limit = bounds.repeated_running_bound(local, convention, momentum, "float32")
-        shares.append(abs(float(Fraction(float(got[step - 1])) - state)) / float(limit[0]))
-    assert 0.001 < max(shares) <= 1
 
 
 @pytest.mark.parametrize(("dtype", "far"), [("float32", [1e3, 3e3, 1e4]), ("float64", [1e6, 1e7, 3e7])])
@@ -184,11 +105,11 @@ def test_half_statistics_are_h_but_not_b() -> None:
         under_h = worst_training("float16", "float32", "H", seed=8, narrow=True)
         under_b = worst_training("float16", "float32", "B", seed=8, narrow=True)
     assert max(worst for (output, stable), worst in under_h.items() if stable and output in ("y", "dgamma", "dx")) <= 1
-    assert under_b["y", True] > 10
+    assert under_b["y", True] > 2
 
 
 def test_the_grades_contain_one_another() -> None:
-    for case in cases("float16", "float32", seed=9, count=10):
+    for case in cases("float16", "float32", 10, seed=9):
         true = exact.train(case)
         a, b, c, h = (dataclasses.asdict(bounds.train_bounds(case, true, TORCH, grade=grade)) for grade in bounds.GRADES)
         for name in a:

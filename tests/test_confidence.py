@@ -32,7 +32,7 @@ def computed(case: Case, output: str = "centred") -> Array:
     """y of a correct layer, in the case's own dtype."""
     x, _, gamma, beta = trials.columns(case, case.dtype)
     mean, var = two_pass(x, naive)
-    return OUTPUTS[output](x, mean, trials.inverse_root(var, case.eps), gamma, beta)
+    return np.asarray(OUTPUTS[output](x, mean, trials.inverse_root(var, case.eps), gamma, beta))
 
 
 def test_moments_of_correct_outputs_hold_and_those_without_eps_do_not() -> None:
@@ -128,7 +128,7 @@ def test_the_quantile_is_accurate_far_out() -> None:
 def gradient(case: Case) -> Array:
     x, dy, gamma, _ = trials.columns(case, case.dtype)
     mean, var = chan(x, naive)
-    return standard(x, dy, mean, trials.inverse_root(var, case.eps), gamma, naive).dx
+    return np.asarray(standard(x, dy, mean, trials.inverse_root(var, case.eps), gamma, naive).dx)
 
 
 def test_finite_differences_hold_for_matching_gradients_and_miss_a_lost_mean_term() -> None:

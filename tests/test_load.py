@@ -40,7 +40,7 @@ class Layer:
 def _directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test in an empty current directory, with nothing imported by another."""
     monkeypatch.chdir(tmp_path)
-    for name in ("bn", "helper", "mine"):
+    for name in ("bn", "helper", "mine", "needs", "fails"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
 
@@ -87,11 +87,14 @@ def test_the_textbook_is_a_target() -> None:
     assert not hasattr(load("bnspec.reference.textbook:BatchNorm").layer(setup()), "backward")
     x, dy = np.array([[1.0, 2.0], [3.0, 7.0], [5.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
     layer.forward(x, training=True)
+    moved = [[0.7 * 1.5 + 0.3 * 3.0, 0.7 * 0.5 + 0.3 * 3.0], [0.7 * 1.5 + 0.3 * 8 / 3, 0.7 * 0.5 + 0.3 * 26 / 3]]
+    np.testing.assert_allclose(layer.running(), moved, rtol=1e-14)
     dx, dgamma, dbeta = layer.backward(dy)
     np.testing.assert_allclose(dbeta, [0.0, 3.0])
     np.testing.assert_allclose(dgamma, (dy * (x - x.mean(0)) / np.sqrt(x.var(0) + 0.01)).sum(0), rtol=1e-14)
     np.testing.assert_allclose(dx, differences(x, dy), rtol=1e-6, atol=1e-9)
-    layer.forward(x, training=False)
+    (mean, var), y = layer.running(), layer.forward(x, training=False)
+    np.testing.assert_allclose(y, np.array([1.5, 0.5]) + np.array([1.5, 0.5]) * (x - mean) / np.sqrt(var + 0.01), rtol=1e-14)
     with pytest.raises(NotImplementedError, match="training mode"):
         layer.backward(dy)
 
@@ -128,8 +131,9 @@ def test_a_files_neighbours_are_its_own() -> None:
     assert sys.path == path
 
 
-def test_a_file_is_imported_once() -> None:
-    write("bn.py", CLASS + "\nwith open('imported', 'a') as file:\n    file.write('x')\n")
+def test_a_file_is_imported_once_even_by_a_neighbour() -> None:
+    write("bn.py", "import helper\n" + CLASS + "\nwith open('imported', 'a') as file:\n    file.write('x')\n")
+    write("helper.py", "import bn\n")
     load("bn.py")
     assert Path("imported").read_text() == "x"
 
@@ -183,6 +187,7 @@ SENTENCES = {
     "exits.py:A": r"exits.py could not be imported: SystemExit: usage \(exits.py, line 2\)",
     "needs.py:A": r"needs.py could not be imported: ModuleNotFoundError: No module named 'nosuch' \(needs.py, line 1\)",
     "needs:A": r"needs could not be imported: ModuleNotFoundError: No module named 'nosuch' \(needs.py, line 1\)",
+    "fails:A": r"fails could not be imported: ZeroDivisionError: division by zero \(fails.py, line 3\)",
     "wants.py": r"Adapter\(\) raised TypeError: .*; an adapter is made without arguments",
 }
 """Target -> the sentence that it gets."""
@@ -208,7 +213,6 @@ FILES = {
 def test_what_cannot_be_asked_gets_one_sentence(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for file, text in FILES.items():
         write(file, text)
-    monkeypatch.delitem(sys.modules, "needs", raising=False)
     with pytest.raises(TargetError) as refused:
         load(target)
     sentence, _, rest = str(refused.value).partition("\n\n")

@@ -9,11 +9,12 @@ from xml.etree import ElementTree
 
 import msgspec
 import pytest
+from sample_records import NASTY, conformant, hostile, nonconformant
+
 from bnspec.reports import directory
 from bnspec.reports.pages import html, index, junit, markdown, summary, wording
 from bnspec.reports.record import Record, load, save
 from bnspec.reports.verdict import FAILING, judge_rows
-from sample_records import NASTY, conformant, hostile, nonconformant
 
 RECORDS = [conformant(), nonconformant(), hostile()]
 IDS = ["conformant", "nonconformant", "hostile"]

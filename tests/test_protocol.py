@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from bnspec import protocol
 from bnspec.protocol import BadMessage, Message, dtype_of, encode, receive, text_array
 
 CODES = (*protocol.PLAIN_DTYPES, "bf2")
-MANUAL = Path(__file__).parents[1] / "docs" / "protocol.md"
 
 
 def carried(message: Message) -> Message:
@@ -133,15 +131,3 @@ def test_what_a_reply_says() -> None:
     assert (refusal.ok, refusal.words["kind"], refusal.text("text")) == (False, "unsupported", "no backward\nhere")
     assert (refusal.noticed, refusal.text("bound", "none")) == ((), "none")
     assert carried(Message.reply(noticed="x-changed,y-shares-x")).noticed == ("x-changed", "y-shares-x")
-
-
-def test_the_exchange_in_the_manual_is_what_is_sent() -> None:
-    """Each message of the manual is printed as its line and its bytes in hexadecimal; here it is read back and encoded again."""
-    blocks = re.findall(r"^[<>] (\S.*)\n((?:    [0-9a-f ]+.*\n)*)", MANUAL.read_text(), re.MULTILINE)
-    assert len(blocks) >= 12
-    for line, dump in blocks:
-        payload = bytes.fromhex("".join(row.split("#")[0] for row in dump.splitlines()))
-        whole = line.encode() + b"\n" + payload
-        stream = io.BytesIO(whole)
-        assert encode(receive(stream)) == whole
-        assert not stream.read()

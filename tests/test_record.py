@@ -9,9 +9,10 @@ import jsonschema
 import msgspec
 import numpy as np
 import pytest
+from sample_records import conformant, nonconformant, stored
+
 from bnspec.reports.record import SCHEMA, BadRecord, Record, Row, json_schema, load, save
 from bnspec.reports.trace import Values, largest, numpy_dtype
-from sample_records import conformant, nonconformant, stored
 
 
 @pytest.mark.parametrize("record", [conformant(), nonconformant()], ids=lambda record: record.verdict)

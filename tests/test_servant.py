@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import misbehaving
 import numpy as np
 import pytest
 
@@ -15,14 +19,26 @@ from bnspec import requests
 from bnspec.case import LAYOUTS
 from bnspec.convention import KERAS
 from bnspec.implementation import NotOffered
-from bnspec.protocol import Message
+from bnspec.protocol import Message, encode, receive
 from bnspec.servant import Servant
+
+MANUAL = Path(__file__).parents[1] / "docs" / "protocol.md"
 
 X = np.arange(12, dtype=np.float32).reshape(4, 3)
 
 
 def raise_(error: BaseException) -> Any:
     raise error
+
+
+def seeing(seen: list[Any], function: Callable[[Any], Any]) -> Callable[..., Any]:
+    """The function, which also writes down what it was called with."""
+
+    def called(argument: Any, **_: object) -> Any:
+        seen.append(argument)
+        return function(argument)
+
+    return called
 
 
 def implementation(**parts: Any) -> SimpleNamespace:
@@ -128,9 +144,8 @@ def test_another_protocol_is_refused() -> None:
 
 
 def test_setup_arrives_as_it_was_sent_and_what_is_left_out_is_none() -> None:
-    seen = []
-    what = SimpleNamespace(layer=lambda setup: seen.append(setup) or SimpleNamespace(forward=print))
-    servant = started(what)
+    seen: list[Any] = []
+    servant = started(SimpleNamespace(layer=seeing(seen, lambda setup: SimpleNamespace(forward=print))))
     gamma = np.array([1, np.nan, -0.0], np.float32)
     assert servant.answer(layer_request(eps=1e-5, gamma=gamma, axis=-1, rank=4, dtype="bf2")).ok
     setup = seen[-1]
@@ -144,8 +159,8 @@ def test_setup_arrives_as_it_was_sent_and_what_is_left_out_is_none() -> None:
 @pytest.mark.parametrize("axis", [1, -1])
 def test_layouts_present_equal_values_in_other_places(layout: str, axis: int) -> None:
     x = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
-    seen = []
-    servant = started(implementation(forward=lambda x, *, training: seen.append(x) or x.copy()))
+    seen: list[np.ndarray] = []
+    servant = started(implementation(forward=seeing(seen, np.copy)))
     servant.answer(layer_request(rank=4, axis=axis))
     replies = [servant.answer(forward_request(x, layout=layout)) for _ in range(2)]
     assert [reply.arrays["y"].tobytes() for reply in replies] == [x.tobytes()] * 2
@@ -218,7 +233,7 @@ def test_a_ragged_tuple_is_named() -> None:
         (np.ma.masked_array(np.zeros(2, np.float32)), np.float32, (2,)),
     ],
 )
-def test_whatever_is_an_array_is_sent_whatever_its_shape(returned: object, dtype: type, shape: tuple[int, ...]) -> None:
+def test_whatever_is_an_array_is_sent_whatever_its_shape(returned: object, dtype: object, shape: tuple[int, ...]) -> None:
     y = forward(lambda x, *, training: returned).arrays["y"]
     assert (y.dtype.newbyteorder("="), y.shape) == (dtype, shape)
 
@@ -334,7 +349,8 @@ def test_ctrl_c_can_be_let_through() -> None:
 def test_warnings_and_numpy_errors_neither_fail_nor_print(capfd: pytest.CaptureFixture[str]) -> None:
     def noisy(x: np.ndarray, *, training: bool) -> np.ndarray:
         warnings.warn("careful", RuntimeWarning, stacklevel=1)
-        return np.float32(1) / (x - x) + np.float32(1e-30) * np.float32(1e-30)
+        infinite: np.ndarray = np.float32(1) / (x - x) + np.float32(1e-30) * np.float32(1e-30)
+        return infinite
 
     with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
@@ -410,7 +426,12 @@ def overwrite(array: np.ndarray) -> None:
 def meddled(deed: Callable[[Meddler], object]) -> list[tuple[str, ...]]:
     """What is noticed in a second round of forward, running, backward, when the deed is done in its forward and backward."""
     made: list[Meddler] = []
-    servant = started(SimpleNamespace(layer=lambda setup: made.append(Meddler(setup)) or made[-1]))
+
+    def make(setup: Any) -> Meddler:
+        made.append(Meddler(setup))
+        return made[-1]
+
+    servant = started(SimpleNamespace(layer=make))
     parameters = {name: np.ones(3, np.float32) for name in ("gamma", "beta", "running_mean", "running_var")}
     round_ = [forward_request(), Message.request("running", layer=1), Message.request("backward", layer=1, dy=X)]
     assert [servant.answer(request).noticed for request in (layer_request(**parameters), *round_)] == [()] * 4
@@ -448,3 +469,22 @@ def test_frameworks_are_told_only_when_they_are_there(monkeypatch: pytest.Monkey
     loaded = Servant(implementation).answer(Message.request("start", protocol=1)).words["loaded"].split(",")
     assert "torch" in loaded
     assert "jax" not in loaded
+
+
+def test_the_exchange_in_the_manual_is_what_is_sent() -> None:
+    """docs/protocol.md prints each message as its line and its bytes in hexadecimal."""
+    layer = misbehaving.load("nothing").layer
+    servant = Servant(lambda: SimpleNamespace(name="mybn", layer=layer, convention={"channel_axis": 1}))
+    messages = re.findall(r"^([<>]) (.*)\n((?:    [0-9a-f ]+#?.*\n)*)", MANUAL.read_text(), re.MULTILINE)
+    assert [sign for sign, _, _ in messages] == [">", "<"] * 7
+    for (_, asked, given), (_, said, returned) in zip(messages[::2], messages[1::2], strict=True):
+        request = receive(io.BytesIO(whole(asked, given)))
+        reply = servant.answer(request)
+        words = {"id": request.words["id"], **reply.words}
+        if request.op == "start":
+            words["loaded"] = "numpy"  # what else this test run has loaded is not the manual's affair
+        assert encode(Message(words, reply.arrays)) == whole(said, returned)
+
+
+def whole(line: str, dump: str) -> bytes:
+    return line.encode() + b"\n" + bytes.fromhex("".join(row.partition("#")[0] for row in dump.splitlines()))

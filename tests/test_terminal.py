@@ -8,11 +8,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from rich.console import Console
+from sample_records import conformant, dx_counterexample, hostile, nonconformant
+
 from bnspec.reports.inert import clean
 from bnspec.reports.pages import terminal
 from bnspec.reports.record import Record, load, save
-from rich.console import Console
-from sample_records import conformant, dx_counterexample, hostile, nonconformant
 
 RECORDS = [conformant(), nonconformant(), hostile()]
 IDS = ["conformant", "nonconformant", "hostile"]
@@ -51,12 +52,23 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_steers_it(record: Record
 def test_the_most_telling_failures_are_explained_and_the_others_named() -> None:
     shown = on_terminal(nonconformant())
     explained = re.findall(r"^(\d)\. (\w+), ([\w, ]+): ", shown, re.MULTILINE)
-    assert explained == [("1", "fail", "float32"), ("2", "fail", "float32, float64"), ("6", "timeout", "float32")]
+    assert explained == [("1", "fail", "float32"), ("2", "fail", "float32, float64"), ("4", "crash", "float32")]
     assert "running_var[0]: got 1, wanted 1.1; off by 2.1e+6 times its bound" in shown
-    assert "x = [[1], [3]] (training); dy = [[1], [0]]; gamma = [1]; beta = [0]" in shown
-    assert "2 more: How x lies in memory does not matter; One value a channel" in shown
+    assert "x = [[1], [3]] (training); dy = [[1], [0]]; gamma = [1]; beta = [0]; eps =\n   1e-5\n" in shown
+    assert "2 more: One value a channel follows the convention; A large mean beside" in shown
     assert "recommended, not met: Scaling by a power" in shown
     assert "bwd-dx-without-mean-term: dx leaves out mean(dy)" in shown
+
+
+def test_an_inference_case_shows_the_statistics_it_used() -> None:
+    example = dx_counterexample()
+    forward = msgspec.structs.replace(example.trace[1], training=False)
+    small = msgspec.structs.replace(example, trace=[example.trace[0], forward])
+    rows = [
+        msgspec.structs.replace(row, counterexample=small) for row in nonconformant().results if row.property.startswith("dx_is")
+    ]
+    shown = " ".join(on_terminal(msgspec.structs.replace(nonconformant(), results=rows)).split())
+    assert "x = [[1], [3]] (inference); gamma = [1]; beta = [0]; running_mean = [0]; running_var = [1]; eps = 1e-5" in shown
 
 
 def test_a_large_case_is_not_printed() -> None:
@@ -87,3 +99,12 @@ def test_the_next_command_is_the_script_or_else_the_replay() -> None:
 def test_the_screen_from_the_file_is_the_screen_from_the_run(record: Record, tmp_path: Path) -> None:
     save(record, tmp_path / "r.json")
     assert on_terminal(load(tmp_path / "r.json")[0]) == on_terminal(record)
+
+
+def test_a_run_that_could_not_begin_says_so_on_one_screen() -> None:
+    words = "no module named 'torhc'; did you mean torch?"
+    record = Record(suite="0.1.0", laws="1", target="torhc:BatchNorm", verdict="inconclusive", scope=[], reason=words)
+    shown = on_terminal(record, files=())
+    assert words in shown
+    assert "scope: nothing" in shown
+    assert "next: bnspec check --help" in shown

@@ -6,9 +6,10 @@ from itertools import product
 
 import msgspec
 import pytest
+from sample_records import LAWS, conformant, passing_row
+
 from bnspec.reports.record import Row, Verdict
 from bnspec.reports.verdict import FAILING, UNDECIDED, exit_code, failures, judge_rows
-from sample_records import LAWS, conformant, passing_row
 
 TRAIN, INFER = (passing_row(*law, "float32") for law in LAWS[:2])
 STATUSES = ["pass", "unsupported", *sorted(FAILING | UNDECIDED)]

@@ -6,11 +6,12 @@ import re
 
 import msgspec
 import pytest
+from sample_records import conformant, dx_counterexample, nonconformant
+
 from bnspec.reports.inert import clean, clip, markdown_code, markdown_fence, markdown_text
 from bnspec.reports.pages import summary, wording
 from bnspec.reports.trace import Values
 from bnspec.reports.verdict import FAILING
-from sample_records import conformant, nonconformant
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_markdown_text_has_no_live_character() -> None:
 def test_findings_come_in_the_order_in_which_mistakes_explain_one_another() -> None:
     record = nonconformant()
     found = summary.findings(record)
-    assert [finding.kind for finding in found] == ["running_var", "dx", "timeout", "crash", "error", "fail"]
+    assert [finding.kind for finding in found] == ["running_var", "dx", "crash", "error", "timeout", "fail"]
     failing = [row for row in record.results if row.status in FAILING]
     assert all(failing[finding.number - 1] is finding.row for finding in found)
 
@@ -70,9 +71,32 @@ def test_a_known_deviation_comes_last_and_a_second_of_a_kind_after_the_first_of_
     mean = at["running_mean_is_the_weighted_average"]
     rows[mean] = msgspec.structs.replace(rows[variance], property="running_mean_is_the_weighted_average", worst_ratio=3.0)
     kinds = [finding.kind for finding in summary.findings(msgspec.structs.replace(nonconformant(), results=rows))]
-    assert kinds == ["running_var", "dx", "timeout", "crash", "error", "running_var", "fail"]
+    assert kinds == ["running_var", "dx", "crash", "error", "timeout", "running_var", "fail"]
     rows[variance] = msgspec.structs.replace(rows[variance], expected=True)
     assert summary.findings(msgspec.structs.replace(nonconformant(), results=rows))[-1].row.expected
+
+
+@pytest.mark.parametrize(
+    ("component", "scope", "kind"),
+    [
+        ("sum(dx)", "grad_train", "dx"),
+        ("<v, dx(w)>", "grad_train", "dx"),
+        ("y", "train", "y"),
+        ("y", "infer", "y_infer"),
+        ("odd", "train", "odd"),
+    ],
+)
+def test_the_kind_of_a_failure_is_the_component_that_was_judged(component: str, scope: str, kind: str) -> None:
+    example = msgspec.structs.replace(dx_counterexample(), component=component)
+    row = msgspec.structs.replace(conformant().results[0], status="fail", scope=[scope], counterexample=example)
+    assert summary.Finding(1, row, ["float32"]).kind == kind
+
+
+def test_how_far_off_is_said_in_bounds_or_bits_or_not_at_all() -> None:
+    example = dx_counterexample()
+    assert wording.distance(example) == "; off by 74,626 times its bound"
+    assert wording.distance(msgspec.structs.replace(example, bound=0.0, ratio="inf")) == "; they must be equal to the last bit"
+    assert wording.distance(msgspec.structs.replace(example, bound=None, ratio=None)) == ""
 
 
 @pytest.mark.parametrize(

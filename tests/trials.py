@@ -15,6 +15,15 @@ from bnspec.bounds_scalars import FORMATS
 from bnspec.case import Array, Case, parameter_dtype
 from bnspec.convention import Convention
 
+ARITHMETICS = [
+    ("float32", "float32"),
+    ("float64", "float64"),
+    ("float16", "float16"),
+    ("float16", "float32"),
+    ("bfloat16", "float32"),
+]
+"""Dtypes of x with dtypes of the arithmetic: two plain ones, pure half, and half with float32 accumulation."""
+
 FAMILIES = [
     *("normal", "scaled", "far_mean", "any_mean", "constant", "few_ulps", "outlier", "tiny_variance"),
     *("sorted", "alternating", "uniform", "lognormal", "whole", "big_first", "sticky", "subnormal"),
@@ -82,6 +91,21 @@ def random_case(dtype: str, rng: np.random.Generator, *, names: list[str] = FAMI
         )
         if not may_overflow(case, arithmetic=arithmetic) and not may_overflow(case, training=False, arithmetic=arithmetic):
             return case
+
+
+def cases(dtype: str, arithmetic: str, count: int, *, seed: int) -> list[Case]:
+    """So many random cases; where x's own dtype is the arithmetic, gamma, beta and the state are numbers of it too."""
+    rng = np.random.default_rng(seed)
+    return [random_case(dtype, rng, arithmetic=arithmetic if dtype == arithmetic else None) for _ in range(count)]
+
+
+def plain_case(x: Array, **changes: object) -> Case:
+    """x (m, C) with gamma 1, beta 0, a fresh state and dy = 1, 2, 3, ..."""
+    C, held = x.shape[1], np.float64 if x.dtype == np.float64 else np.float32
+    one, zero = np.ones(C, held), np.zeros(C, held)
+    return Case(
+        x=x, gamma=one, beta=zero, running_mean=zero, running_var=one, dy=np.arange(x.size).reshape(x.shape).astype(x.dtype)
+    ).replace(**changes)
 
 
 def ratio(got: Array, name: str, true: exact.Exact, bounds: Bounds, dtype: str) -> float:

@@ -18,6 +18,13 @@ from bnspec.plugs.worker import Job
 BIRTH_LIMIT = 120.0
 """Seconds that the nursery may take for an order; importing a framework beforehand is part of it."""
 
+FAREWELL = 5.0
+"""Seconds that the nursery may take to end."""
+
+
+class NurseryDied(OSError):
+    """The fork server is gone, and with it its children."""
+
 
 @dataclass
 class Living:
@@ -45,14 +52,19 @@ class Living:
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child ended: its exit code, negative for a signal; what it printed last; whether it had to be killed for it."""
+    """How a child ended: its exit code, negative for a signal; what it printed last; whether it had to be killed for it.
 
-    code: int
-    words: str
-    lingered: bool
+    The code is None where nobody is left to tell.
+    """
+
+    code: int | None
+    words: str = ""
+    lingered: bool = False
 
     def __str__(self) -> str:
-        if self.lingered:
+        if self.code is None:
+            fact = "crashed, and took the fork server of bnspec along"
+        elif self.lingered:
             fact = "closed its end of the channel without exiting"
         elif self.code < 0:
             fact = f"crashed with signal {-self.code} ({signal.Signals(-self.code).name})"
@@ -76,6 +88,7 @@ class Nursery:
                 [sys.executable, "-P", "-m", "bnspec.plugs.nursery", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is for the judge, which then closes the nursery
             )
         self._answers = self._socket.makefile("rb")
@@ -104,18 +117,25 @@ class Nursery:
         return Ending(**self._order({"do": "reap", "pid": pid}))
 
     def close(self) -> None:
-        """End the nursery and every child that is left."""
+        """End the nursery and every child that is left. One that is stuck in an import is killed, and its children with it."""
         self._answers.close()
         self._socket.close()
-        self._process.wait()
+        try:
+            self._process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _order(self, order: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
         line = json.dumps(order).encode() + b"\n"
-        sent = socket.send_fds(self._socket, [line], list(descriptors))
-        self._socket.sendall(line[sent:])
-        answer = self._answers.readline()
+        try:
+            sent = socket.send_fds(self._socket, [line], list(descriptors))
+            self._socket.sendall(line[sent:])
+            answer = self._answers.readline()
+        except (ConnectionError, TimeoutError):
+            answer = b""
         if not answer:
-            raise OSError("the fork server of bnspec ended; its last lines on stderr say why")
+            raise NurseryDied("the fork server of bnspec ended; its last lines on stderr say why")
         decoded: dict[str, Any] = json.loads(answer)
         return decoded
 

@@ -99,12 +99,10 @@ def _open_module(place: str) -> Code:
 
 
 def _unknown_module(place: str, missing: str) -> str:
-    """The sentence for a module that does not exist; a class named by a dot, or a file without its ending, is recognised."""
+    """The sentence for a module that does not exist; a name in a module, joined to it by a dot, is recognised."""
     parent, _, last = place.rpartition(".")
     if hasattr(sys.modules.get(parent), last):
         return f"{place} is not a module but a name in one; write {parent}:{last}"
-    if Path(f"{place}.py").is_file():
-        return f"there is no module {missing!r} (did you mean {place}.py?)"
     return f"there is no module {missing!r} here; a target is file.py:Name or package.module:Name"
 
 

@@ -100,7 +100,8 @@ class Child(Remote, Link):
     preload  modules that the fork server imports before it forks: never the user's own code, and nothing that starts threads
     kind     "fork": from a server that has them imported, milliseconds a restart; "spawn": a new Python each time
 
-    Once the implementation has been seen to import torch, the fork server imports it too, before the next fork.
+    Once the implementation has been seen to import torch, the fork server imports it too, before the next fork. If that ends
+    the fork server, children are spawned from then on.
     """
 
     def __init__(
@@ -117,7 +118,9 @@ class Child(Remote, Link):
         self._kind = kind
         super().__init__(timeout=timeout, asks_where=WHERE)
 
-    def _birth(self, nursery: Nursery) -> Living:
+    def _birth(self, nursery: Nursery, *, careful: bool = False) -> Living:
+        if careful:
+            self._kind = "spawn"
         if self._kind == "spawn":
             return nursery.birth(argv=[sys.executable, "-P", "-m", "bnspec.plugs.worker", json.dumps(self._job)])
         loaded = self.started.words.get("loaded", "").split(",")

@@ -29,7 +29,7 @@ RANK = ("numdims", "ndim", "ndims")
 """Constructor arguments that say how many axes x will have."""
 
 EPS = ("eps", "epsilon", "varianceepsilon")
-MOMENTUM = ("momentum", "decay", "decayrate", "movingdecay", "runningmomentum", "bnmomentum", "rho")
+MOMENTUM = ("momentum", "decay", "decayrate", "movingdecay", "runningmomentum", "bnmomentum", "rho", "alpha")
 """What `momentum` weighs is not told by its name: it is measured."""
 
 GAMMA = ("gamma", "weight", "scale", "scaler", "gain", "gama", "bw", "g")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bnspec.case import HALF_DTYPES, Array, Case, parameter_dtype
+from bnspec.case import HALF_DTYPES, Array, Case, dtype_named, parameter_dtype
 from bnspec.convention import Convention
 from bnspec.plugs.link import Fault
 from bnspec.plugs.subject import Answer, Subject
@@ -75,7 +75,7 @@ def pair_case(subject: Subject, dtype: str, *, rank: int | None = None, center: 
     shape[0 if axis % rank else 1] = 2
     sign = np.ones(shape)
     np.moveaxis(sign, 0 if axis % rank else 1, 0)[0] = -1
-    x = (center + spread * sign).astype(dtype)
+    x = (center + spread * sign).astype(dtype_named(dtype))
     kept = parameter_dtype(dtype)
     ones = np.ones(3, kept)
     return Case(x, ones, 0 * ones, 0 * ones, 16 * ones, 0.5, MOMENTA[0], np.ones_like(x), axis)
@@ -115,12 +115,17 @@ def _dtypes(subject: Subject, dtypes: Iterable[str]) -> dict[str, str]:
         subject.begin()
         try:
             answer = subject.train(pair_case(subject, dtype))
-        except Fault as fault:
-            refused[dtype] = f"{dtype} is not offered: {fault.text.splitlines()[0] if fault.text else fault.status}"
+        except (Fault, TypeError) as trouble:
+            refused[dtype] = f"{dtype} is not offered: {_first_line(trouble)}"
             continue
         narrow = dtype == "float64" and answer.y.dtype.itemsize < 8
         refused[dtype] = f"float64 in, {answer.y.dtype} out: float64 is not offered" if narrow else ""
     return refused if any(not why for why in refused.values()) else dict.fromkeys(refused, "")
+
+
+def _first_line(trouble: Fault | TypeError) -> str:
+    said = trouble.text if isinstance(trouble, Fault) else str(trouble)
+    return said.strip().split("\n")[0] or "no reason was given"
 
 
 def _fixed(subject: Subject, dtype: str) -> dict[str, float]:

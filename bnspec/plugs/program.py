@@ -28,7 +28,7 @@ def command_of(target: str) -> list[str] | None:
         return None
     if not words or os.sep not in words[0] or words[0].endswith(READ_ELSEWHERE):
         return None
-    path = Path(words[0]).resolve()
+    path = Path(words[0]).absolute()  # not resolved: the Python of a virtual environment is a link, and has to stay one
     return [str(path), *words[1:]] if path.is_file() and os.access(path, os.X_OK) else None
 
 
@@ -39,7 +39,7 @@ class Program(Remote):
         self._command = command
         super().__init__(timeout=timeout, asks_where=None)
 
-    def _birth(self, nursery: Nursery) -> Living:
+    def _birth(self, nursery: Nursery, *, careful: bool = False) -> Living:
         living = nursery.birth(argv=self._command, stdout=True)
         living.replies = io.BufferedReader(FirstToSpeak(nursery, living), 1 << 16)
         return living

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from bnspec.plugs.births import Living, Nursery
+from bnspec.plugs.births import Ending, Living, Nursery, NurseryDied
 from bnspec.plugs.faults import BudgetSpent, Fault, deliver, refusal_in
 from bnspec.plugs.ration import Budget, Memory, Pace, Packet
 from bnspec.plugs.watchdog import Watchdog
@@ -51,8 +51,11 @@ class Remote(ABC):
             raise
 
     @abstractmethod
-    def _birth(self, nursery: Nursery) -> Living:
-        """A new process. `self.started` is how the one before it answered start, without words where there was none."""
+    def _birth(self, nursery: Nursery, *, careful: bool = False) -> Living:
+        """A new process. `self.started` is how the one before it answered start, without words where there was none.
+
+        It is to be careful where the fork server has just died of the same order.
+        """
 
     def ask(self, requests: Sequence[Message]) -> list[Message]:
         """The replies to all requests, in order. Raises `Fault` for the first request that has none, `BudgetSpent` where
@@ -95,7 +98,11 @@ class Remote(ABC):
         return outcome
 
     def _start(self) -> list[Message] | Fault:
-        self._living = self._birth(self._nursery)
+        try:
+            self._living = self._birth(self._nursery)
+        except NurseryDied:
+            self._replace_nursery()
+            self._living = self._birth(self._nursery, careful=True)
         outcome = self._exchange([Packet.of(Message.request("start", protocol=VERSION))], START_PATIENCE * self._timeout)
         if not isinstance(outcome, Fault):
             self.started = outcome[0]
@@ -147,8 +154,12 @@ class Remote(ABC):
         """The fault that the end of this child is; the child is gone afterwards."""
         bitten = self._watchdog.disarm()
         living.hang_up()
-        ending = self._nursery.reap(living.pid)
         self._living = None
+        try:
+            ending = self._nursery.reap(living.pid)
+        except NurseryDied:
+            self._replace_nursery()
+            ending = Ending(code=None)
         if isinstance(error, BadMessage):
             return Fault("error", f"the answer is not a message of the protocol: {error}{ending.last_words()}", op)
         if bitten and ending.code in (-signal.SIGKILL, -signal.SIGUSR2):
@@ -156,6 +167,10 @@ class Remote(ABC):
             self._pace.hung()
             return Fault("timeout", f"no answer within {self._limit:.2g} s{ending.last_words()}", op)
         return Fault("crash", str(ending), op)
+
+    def _replace_nursery(self) -> None:
+        self._nursery.close()
+        self._nursery = Nursery()
 
 
 def batches(packets: Sequence[Packet]) -> Iterator[Sequence[Packet]]:

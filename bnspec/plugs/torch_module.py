@@ -8,11 +8,14 @@ from typing import Any
 
 from bnspec.plugs import anatomy, names
 from bnspec.plugs.adapter import SKELETON, Binding, TargetError, indented
-from bnspec.plugs.anatomy import CHANNELS, Anatomy
+from bnspec.plugs.anatomy import CHANNELS, Anatomy, Switch
 from bnspec.plugs.values import is_tensor
 
 OWN_RANKS = {"BatchNorm1d": [2, 3], "BatchNorm2d": [4], "BatchNorm3d": [5]}
 """torch's own classes, and the ranks of x that each documents."""
+
+BY_GRAD_MODE = Switch(found="torch.is_grad_enabled()")
+"""How a few textbooks do it; their inference has no gradient."""
 
 CONVENTION = """\
     convention = {{
@@ -92,6 +95,8 @@ def bind(label: str, subject: Any) -> Binding | None:
         return None
     parts = replace(parts, values={role: place for role, place in parts.values.items() if place.value is not None})
     _refuse(parts, is_module=is_module)
+    if _asks_grad_mode(subject):
+        parts = replace(parts, switch=BY_GRAD_MODE)
     ranks = OWN_RANKS.get(parts.name) if getattr(torch.nn, parts.name, None) is subject else None
     learned = [role for role in ("gamma", "beta") if _is_learned(parts, role, is_module=is_module)]
     gradients = ", ".join(["dx", *(f"d{role}" for role in learned)])
@@ -116,13 +121,12 @@ def _is_learned(parts: Anatomy, role: str, *, is_module: bool) -> bool:
 
 
 def _body(parts: Anatomy, learned: list[str], *, is_module: bool, ranks: list[int] | None) -> str:
-    by_grad_mode = _asks_grad_mode(type(parts.layer))
     return BODY.format(
         name=parts.name,
         label=parts.label,
         convention=CONVENTION.format(ranks=ranks) if ranks else "",
-        forward=indented(2, *_forward_lines(parts, is_module=is_module, by_grad_mode=by_grad_mode)),
-        backward=indented(2, *_backward_lines(parts, learned, by_grad_mode=by_grad_mode)),
+        forward=indented(2, *_forward_lines(parts, is_module=is_module)),
+        backward=indented(2, *_backward_lines(parts, learned)),
         running=indented(1, *_running_lines(parts)),
         construct=indented(2, *parts.constructor.lines(), *_write(parts, learned, is_module=is_module)),
     )
@@ -136,25 +140,27 @@ def _asks_grad_mode(subject: type) -> bool:
     return any("is_grad_enabled" in code.co_names for code in codes if code is not None)
 
 
-def _forward_lines(parts: Anatomy, *, is_module: bool, by_grad_mode: bool) -> list[str]:
+def _forward_lines(parts: Anatomy, *, is_module: bool) -> list[str]:
     call = f"self.y = self.bn(self.x{parts.switch.argument})"
     if not is_module and parts.forward != "__call__":
         call = f"self.y = self.bn.{parts.forward}(self.x{parts.switch.argument})"
     before = "self.bn.train(training)" if is_module else parts.switch.before
     lines = [before] if before else []
-    if not (is_module or by_grad_mode or parts.switch.found):
+    if not (is_module or parts.switch.found):
         lines = ["if not training:", f'    raise NotImplementedError("{parts.name} has no inference mode")']
     lines.append("self.x = to_torch(x).requires_grad_()")
-    return [*lines, "with torch.set_grad_enabled(training):", f"    {call}"] if by_grad_mode else [*lines, call]
+    if parts.switch is BY_GRAD_MODE:
+        return [*lines, "with torch.set_grad_enabled(training):", f"    {call}"]
+    return [*lines, call]
 
 
-def _backward_lines(parts: Anatomy, learned: list[str], *, by_grad_mode: bool) -> list[str]:
+def _backward_lines(parts: Anatomy, learned: list[str]) -> list[str]:
     wanted = ", ".join(["self.x", *(f"self.bn{parts.values[role].text}" for role in learned)])
     found = ", ".join(["dx", *(f"d{role}" for role in learned)]) if learned else "(dx,)"
     answers = ", ".join(f"to_numpy({name}).reshape(-1)" if name[1:] in learned else "None" for name in ("dgamma", "dbeta"))
     refusal = ["if not self.y.requires_grad:", f'    raise NotImplementedError("{parts.name} takes no gradient in inference")']
     return [
-        *(refusal if by_grad_mode else []),
+        *(refusal if parts.switch is BY_GRAD_MODE else []),
         f"wanted = [{wanted}]",
         f"{found} = torch.autograd.grad(self.y, wanted, to_torch(dy).to(self.y.dtype), retain_graph=True)",
         f"return to_numpy(dx), {answers}",

@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import Markup
+
 from bnspec.reports.inert import clean, clip, one_line
 from bnspec.reports.pages import summary, wording
 from bnspec.reports.record import Record
 from bnspec.reports.verdict import SCOPE, title_of
-from markupsafe import Markup
 
 
 def render(record: Record) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+
 from bnspec.reports.inert import markdown_code, markdown_fence, markdown_text
 from bnspec.reports.pages import summary, wording
 from bnspec.reports.record import Record

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bnspec.reports.record import Record, Row
 from bnspec.reports.verdict import FAILING, UNDECIDED, failures, title_of
 
-COMPONENTS = ("y", "y_train", "y_infer", "running_mean", "running_var", "dx", "dgamma", "dbeta", "state", "purity", "dtype", "edge")
+COMPONENTS = ("y", "y_infer", "running_mean", "running_var", "dx", "dgamma", "dbeta", "state", "purity", "dtype")
 """In the order in which mistakes follow from one another: a wrong y explains a wrong dx, never the other way round."""
 
 
@@ -78,9 +79,12 @@ class Finding:
 
     @property
     def kind(self) -> str:
-        """What is wrong: the component, or the status where the answer itself failed to come."""
-        component = self.row.counterexample.component if self.row.counterexample else ""
-        return component if component and self.row.status == "fail" else self.row.status
+        """What is wrong: the component (dx, also where it was sum(dx)), or the status where no answer came to be judged."""
+        if self.row.counterexample is None or self.row.status != "fail":
+            return self.row.status
+        judged = self.row.counterexample.component
+        component = next((word for word in re.findall(r"\w+", judged) if word in COMPONENTS), judged)
+        return "y_infer" if component == "y" and self.row.scope == ["infer"] else component
 
 
 def state_of(rows: Iterable[Row]) -> str:
@@ -106,7 +110,10 @@ def cases(record: Record) -> int:
 
 
 def findings(record: Record) -> list[Finding]:
-    """One a failing law, the most telling first: what others follow from, and a new kind before a second of the same kind."""
+    """One a failing law, the most telling first: what others follow from, and a new kind before a second of the same kind.
+
+    Within a kind the order of the record stays, which goes from the formula itself to what follows from it.
+    """
     numbered: dict[tuple[str, str], list[tuple[int, Row]]] = {}
     for number, row in enumerate(failures(record.results), start=1):
         numbered.setdefault((row.chapter, row.property), []).append((number, row))
@@ -135,6 +142,6 @@ def _weight(finding: Finding) -> tuple[bool, bool]:
     return finding.row.expected, finding.row.level != "required"
 
 
-def _rank(finding: Finding) -> tuple[bool, bool, int, float]:
+def _rank(finding: Finding) -> tuple[bool, bool, int]:
     order = COMPONENTS.index(finding.kind) if finding.kind in COMPONENTS else len(COMPONENTS)
-    return *_weight(finding), order, -(worst_of([finding.row]) or 0.0)
+    return *_weight(finding), order

@@ -6,15 +6,16 @@ import shlex
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from bnspec.reports.inert import clean, one_line
-from bnspec.reports.pages.summary import Chapter, Finding, chapters, findings
-from bnspec.reports.pages.wording import apart, array_text, convention_line, listed, number, place
-from bnspec.reports.record import Counterexample, Record
-from bnspec.reports.trace import BackwardStep, ForwardStep, LayerStep
-from bnspec.reports.verdict import title_of
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from bnspec.reports.inert import clean, one_line
+from bnspec.reports.pages.summary import Chapter, Finding, chapters, findings
+from bnspec.reports.pages.wording import apart, array_text, convention_line, distance, listed, number, place
+from bnspec.reports.record import Counterexample, Record
+from bnspec.reports.trace import BackwardStep, ForwardStep, LayerStep
+from bnspec.reports.verdict import title_of
 
 EXPLAINED = 3
 """Failures that are explained; the others are named."""
@@ -63,9 +64,10 @@ def _heading(record: Record, console: Console) -> int:
     headline = Text(record.verdict.upper(), style=COLOURS[record.verdict]) + Text(f"  {one_line(record.target)}", style="bold")
     console.print(headline, no_wrap=True, overflow="ellipsis", highlight=False)
     used = 1 + _say(console, record.reason, lines=2)
-    used += _say(console, f"scope: {', '.join(record.scope) or 'nothing'}; {', '.join(record.dtypes)}", lines=2)
+    reach = [", ".join(part) for part in (record.scope or ["nothing"], record.dtypes) if part]
+    used += _say(console, f"scope: {'; '.join(reach)}", lines=2)
     for line in record.bound[:2]:
-        used += _say(console, line, style="dim", indent=2)
+        used += _say(console, line, style="dim", indent=2, lines=2)
     used += _say(console, convention_line(record.convention), lines=2)
     for diagnosis in record.diagnoses[:2]:
         used += _say(console, (f"{diagnosis.bug}: " if diagnosis.bug else "") + diagnosis.text, style="bold", lines=3)
@@ -81,8 +83,8 @@ def _table(record: Record, console: Console, *, room: int) -> None:
     calm = sorted((chapter for chapter in shown if chapter.state == "pass"), key=lambda chapter: chapter.worst or 0.0)
     named = calm[: len(shown) - room + NAMED_LINES] if len(shown) > room else []
     rows = [chapter for chapter in shown if chapter not in named]
-    console.print()
     if rows:
+        console.print()
         console.print(_chapter_table(rows), highlight=False)
     if named:
         _say(
@@ -96,7 +98,7 @@ def _table(record: Record, console: Console, *, room: int) -> None:
 def _chapter_table(rows: Sequence[Chapter]) -> Table:
     columns = {name: state for name, state in COLUMNS.items() if name in ALWAYS or any(chapter.count(state) for chapter in rows)}
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    table.add_column("chapter", no_wrap=True, overflow="ellipsis", max_width=17)
+    table.add_column("chapter", no_wrap=True, overflow="ellipsis", max_width=17 if len(columns) > len(ALWAYS) else 26)
     for heading in [*columns, "error/bound", "cases"]:
         table.add_column(heading, justify="right", no_wrap=True)
     for chapter in rows:
@@ -114,8 +116,7 @@ def _explain(finding: Finding, console: Console) -> None:
     _say(console, title, style="bold", lines=2)
     if example is not None and example.got is not None and example.want is not None:
         got, want = apart(example.got, example.want)
-        times = f"; off by {number(example.ratio)} times its bound" if example.ratio is not None else ""
-        _say(console, f"{place(example)}: got {got}, wanted {want}{times}", style="red", lines=2, indent=3)
+        _say(console, f"{place(example)}: got {got}, wanted {want}{distance(example)}", style="red", lines=2, indent=3)
     else:
         words = clean(example.message if example else row.reason).strip()
         for line in words.splitlines()[:3]:
@@ -126,18 +127,27 @@ def _explain(finding: Finding, console: Console) -> None:
 
 def _case(example: Counterexample) -> str:
     """The shrunk case, where it is small enough to be read."""
-    said, size = [], 0
+    said, size, inference = [], 0, False
     for step in example.trace:
         match step:
             case ForwardStep():
                 said.append(f"x = {array_text(step.x)} ({'training' if step.training else 'inference'})")
                 size += len(step.x.data)
+                inference = inference or not step.training
             case BackwardStep():
                 said.append(f"dy = {array_text(step.dy)}")
                 size += len(step.dy.data)
-    parameters = [step for step in example.trace if isinstance(step, LayerStep)][:1]
-    said += [f"{name} = {array_text(v)}" for step in parameters for name, v in (("gamma", step.gamma), ("beta", step.beta)) if v]
+    said += [_setup(step, inference) for step in example.trace if isinstance(step, LayerStep)][:1]
     return "; ".join(said) if 0 < size <= FEW_NUMBERS else ""
+
+
+def _setup(step: LayerStep, inference: bool) -> str:
+    """What the layer was given, as far as its answers depend on it."""
+    given = {"gamma": step.gamma, "beta": step.beta}
+    if inference:
+        given |= {"running_mean": step.running_mean, "running_var": step.running_var}
+    eps = [] if step.eps is None else [f"eps = {number(step.eps)}"]
+    return "; ".join([*(f"{name} = {array_text(values)}" for name, values in given.items() if values), *eps])
 
 
 def _named(heading: str, named: Sequence[Finding]) -> str:
@@ -159,6 +169,8 @@ def _wrote(files: Sequence[str]) -> str:
 def _next(record: Record, files: Sequence[str]) -> str:
     """The most useful command now: the script of the worst failure, its replay, or a deeper look."""
     target = shlex.quote(one_line(record.target))
+    if not record.results:
+        return "bnspec check --help"
     if record.verdict != "nonconformant":
         return f"bnspec bench {target}" if record.profile == "deep" else f"bnspec check {target} --profile deep"
     worst = findings(record)[0]

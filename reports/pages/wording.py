@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
 from bnspec.reports.record import Counterexample
 from bnspec.reports.trace import Number, Values, bracketed
 
@@ -82,6 +83,13 @@ def apart(got: Number, want: Number) -> tuple[str, str]:
 def place(example: Counterexample) -> str:
     """Where the error is: dx[1, 0]."""
     return f"{example.component}[{', '.join(map(str, example.index))}]" if example.index else example.component
+
+
+def distance(example: Counterexample) -> str:
+    """How far off, to follow got and wanted; nothing where it was not measured."""
+    if example.bound is not None and float(example.bound) == 0:
+        return "; they must be equal to the last bit"
+    return "" if example.ratio is None else f"; off by {number(example.ratio)} times its bound"
 
 
 def log_percent(ratio: float) -> float:
