@@ -74,4 +74,5 @@ def _finite(name: str, case: Case, values: Array) -> Array:
 
 
 def not_finite(name: str) -> Undefined:
+    """What to raise when `name` holds an infinity or a NaN."""
     return Undefined(f"{name} holds a value that is not finite, and only finite inputs have true outputs; replace it by a number")

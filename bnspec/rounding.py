@@ -19,10 +19,10 @@ Ratio = tuple[int, int]
 """Numerator and denominator; the denominator is positive, and the two may have common factors."""
 
 VALUE_BITS = 80
-"""Bits of a root at the first attempt: one value in about 2**75 is too near a rounding boundary and takes a second one."""
+"""Bits of a root at the first attempt: about one value in 2**27 is too near a rounding boundary and takes a second."""
 
-PAIR_BITS = 192
-"""The same where the rest is wanted, which lies 53 bits further down."""
+PAIR_BITS = 144
+"""The same where the rest is wanted too, which lies 53 bits further down."""
 
 SMALLEST_NORMAL_EXPONENT = 1022
 """A non-zero integer times 2**-1022 is a normal float64, so that scaling by this much or less never rounds."""

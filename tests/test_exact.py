@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from fractions import Fraction
 from typing import Any
 
@@ -79,6 +78,8 @@ def is_defined(case: Case, convention: Convention | None) -> bool:
     return bool(case.eps > 0 or np.all(spread > 0))
 
 
+X = np.arange(6.0).reshape(3, 2)
+
 MODES = st.sampled_from([None, *CONVENTIONS.values()])
 
 
@@ -130,7 +131,7 @@ def case_of(x: Any, gamma: Any = 1.0, beta: Any = 0.0, **more: Any) -> Case:
     """A float64 case with gamma, beta and state filled in."""
     x = np.asarray(x, np.float64)
     C = x.shape[more.get("channel_axis", 1)]
-    full = {"running_mean": np.zeros(C), "running_var": np.ones(C), "eps": 0.0} | more
+    full: dict[str, Any] = {"running_mean": np.zeros(C), "running_var": np.ones(C), "eps": 0.0} | more
     return Case(x, np.full(C, gamma), np.full(C, beta), **full)
 
 
@@ -138,6 +139,12 @@ def test_a_rational_root_is_taken_as_it_is() -> None:
     got = exact.train(case_of([[-3.0], [3.0]], beta=-1.0))
     assert got.y.ravel().tolist() == [-2.0, 0.0]
     assert not got.low["y"].any()
+
+
+def test_a_rational_tie_goes_to_even() -> None:
+    got = exact.train(case_of([[-3.0], [3.0]], beta=2.0**-53))
+    assert got.y.ravel().tolist() == [-1 + 2.0**-53, 1.0]
+    assert got.low["y"].ravel().tolist() == [0.0, 2.0**-53]
 
 
 def test_two_values_without_eps_have_no_gradient_at_all() -> None:
@@ -174,7 +181,8 @@ def test_the_channel_axis_only_moves_channels(axis: int) -> None:
     rng = np.random.default_rng(axis + 4)
     shape = (2, 3, 4, 5)
     x, dy = rng.standard_normal((2, *shape))
-    C, more = shape[axis], {"eps": 1e-5, "running_mean": rng.standard_normal(shape[axis])}
+    C = shape[axis]
+    more: dict[str, Any] = {"eps": 1e-5, "running_mean": rng.standard_normal(C)}
     got = exact.train(case_of(x, 2.0, 1.0, dy=dy, channel_axis=axis, **more))
     flat = np.moveaxis(x, axis, -1).reshape(-1, C), np.moveaxis(dy, axis, -1).reshape(-1, C)
     wanted = exact.train(case_of(flat[0], 2.0, 1.0, dy=flat[1], **more))
@@ -183,17 +191,21 @@ def test_the_channel_axis_only_moves_channels(axis: int) -> None:
     assert from_columns(got.y, shape, axis).shape == shape
 
 
+def test_the_gradient_may_be_finer_than_x() -> None:
+    case = case_of(X, eps=1e-5, dy=X / 3)
+    coarse, fine = exact.train(case.replace(x=X.astype(np.float32))), exact.train(case, low=False)
+    for name in reference.JUDGED:
+        np.testing.assert_array_equal(getattr(coarse, name), getattr(fine, name), name)
+
+
 @pytest.mark.parametrize(("dtype", "pairs"), [("float64", True), ("float32", False), ("float16", False)])
 def test_rests_are_given_where_the_judged_is_as_fine_as_the_judge(dtype: str, pairs: bool) -> None:
-    x = np.arange(6.0).reshape(3, 2)
-    case = dataclasses.replace(case_of(x), x=x.astype(dtype))
+    case = case_of(X).replace(x=X.astype(dtype))
     for got in (exact.train(case), exact.infer(case)):
         assert (set(got.low) == {"mean", "var", "running_mean", "running_var", "y"}) is pairs
         assert got.roundoff == (2.0**-106 if pairs else 2.0**-53)
     assert exact.train(case, low=not pairs).roundoff == (2.0**-53 if pairs else 2.0**-106)
 
-
-X = np.arange(6.0).reshape(3, 2)
 
 NO_TRUTH = {
     "no values": (case_of(np.empty((0, 2)), eps=1e-5), "mean of no values"),
@@ -231,9 +243,9 @@ def test_a_negative_running_variance_is_refused_only_where_it_normalizes() -> No
 
 def large(m: int, C: int, dtype: str, seed: int, *, kappa: float = 1.0) -> Case:
     rng = np.random.default_rng(seed)
-    parameters = [rng.standard_normal(C).astype(dtype) for _ in range(3)]
-    x, dy = ((kappa + rng.standard_normal((m, C))).astype(dtype), rng.standard_normal((m, C)).astype(dtype))
-    return Case(x, *parameters, np.square(parameters[0]) + np.finfo(dtype).tiny, dy=dy)
+    gamma, beta, mean = (rng.standard_normal(C).astype(dtype) for _ in range(3))
+    x, dy = (kappa + rng.standard_normal((m, C))).astype(dtype), rng.standard_normal((m, C)).astype(dtype)
+    return Case(x, gamma, beta, mean, np.square(gamma), dy=dy)
 
 
 def test_the_engine_follows_size_and_range() -> None:
@@ -249,7 +261,7 @@ def test_the_engine_follows_size_and_range() -> None:
 def magnitudes(case: Case, truth: Exact, *, training: bool) -> dict[str, Array]:
     """What the error of each output is measured in: the sizes of the terms that it is made of, and of their sensitivity to x."""
     assert case.dy is not None
-    x, dy, gamma, r = np.abs(case.columns(case.x)), np.abs(case.columns(case.dy)), np.abs(case.gamma), truth.inv_std
+    dy, gamma, r = np.abs(case.columns(case.dy)), np.abs(case.gamma), truth.inv_std
     sensitivity = 1 + (truth.abs_mean if training else 0) * r
     flow = dy + (dy.mean(axis=0) + np.abs(truth.x_hat) * (dy * np.abs(truth.x_hat)).mean(axis=0) if training else 0)
     return {
@@ -284,19 +296,22 @@ def test_pairs_agree_with_integers(m: int, C: int, kappa: float, training: bool)
             np.testing.assert_allclose(getattr(got, name), getattr(truth, name), 2.0**-50, 2.0**-50, err_msg=name)
 
 
-def test_pairs_know_a_constant_channel() -> None:
-    case = case_of(np.full((1500, 1), 0.1), beta=0.3, eps=1e-5, dy=np.ones((1500, 1)))
-    got = exact.train(case)
+@given(value=st.floats(1e-30, 1e30), m=st.integers(1001, 5000))
+def test_pairs_know_a_constant_channel(value: float, m: int) -> None:
+    got = exact.train(case_of(np.full((m, 1), value), beta=0.3, eps=1e-5, dy=np.ones((m, 1))))
     assert got.roundoff == doubledouble.PAIR_ROUNDOFF
-    assert got.var.tolist() == got.low["var"].tolist() == [0.0]
+    assert got.mean.tolist() == [value]
+    assert got.var.tolist() == got.low["var"].tolist() == got.low["mean"].tolist() == [0.0]
     assert set(got.y.ravel()) == {0.3}
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([2.0**-190, 1.0, 2.0**190]))
-def test_operations_on_pairs_are_within_their_roundoff(seed: int, scale: float) -> None:
+@given(seed=st.integers(0, 2**32 - 1), scale=st.sampled_from([2.0**-190, 1.0, 2.0**190]), cancels=st.booleans())
+def test_operations_on_pairs_are_within_their_roundoff(seed: int, scale: float, cancels: bool) -> None:
     rng = np.random.default_rng(seed)
     draw = [rng.standard_normal((2, 4)) * scale for _ in range(2)]
     a, b = (doubledouble.Pair(*doubledouble.fast_two_sum(high, low * 2.0**-53 / 8)) for high, low in draw)
+    if cancels:
+        b = doubledouble.Pair(*doubledouble.fast_two_sum(-a.hi * (1 + 2.0**-50), b.lo))
     exactly = [[Fraction(h) + Fraction(low) for h, low in zip(p.hi, p.lo, strict=True)] for p in (a, b)]
     for result, wanted in (
         (a + b, [x + y for x, y in zip(*exactly, strict=True)]),

@@ -317,6 +317,31 @@ def test_hypothesis_shrinks_a_crash() -> None:
     assert seen[-1] == (2, 1000)
 
 
+@pytest.mark.parametrize("restarts", [3, 10])
+def test_a_crash_in_a_sequence_is_no_flake_when_the_budget_is_spent(restarts: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hypothesis runs its smallest example again at the end; by then the child must stay dead, but the crash must be seen."""
+    monkeypatch.setattr(ration.Budget.__init__, "__defaults__", (restarts, 10.0, 10))
+    refused = []
+    with child("exit") as link:
+
+        @settings(database=None, derandomize=True, max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+        @given(n=st.integers(2, 60), value=st.integers(0, 3000))
+        def law(n: int, value: int) -> None:
+            x = np.zeros((n, 2), np.float32)
+            x[0, 0] = value
+            try:
+                layer, forward, running, _ = case(x)
+                link.ask([layer, running])
+                link.ask(case(x * 0, layer=2))
+                link.ask([forward])
+            except BudgetSpent as spent:
+                refused.append(spent)
+
+        with pytest.raises(Fault, match="exited with code 3"):
+            law()
+    assert refused
+
+
 @pytest.mark.parametrize("deed", ["nothing", "orphans"])
 def test_close_leaves_no_process(deed: str) -> None:
     before = set(children_of(os.getpid()))

@@ -23,6 +23,9 @@ HANGS = 10
 SAMPLES = 201
 """Latest answers whose times are remembered."""
 
+Outcome = list[Message] | Fault
+"""What asking a list of requests comes to."""
+
 
 @dataclass(frozen=True)
 class Packet:
@@ -98,13 +101,17 @@ class Pace:
 class Memory:
     """Which requests ended a child, so that they need not be asked again, and which layers died with it.
 
-    A request is known by everything its layer was asked before it, since the `layer` request that made it.
+    A request is known by everything its layer was asked before it, since the `layer` request that made it. What was answered
+    on the way to a fatal request is remembered too: when the child must stay dead, Hypothesis can still be shown the failure
+    that it found, from its first request on.
     """
 
     def __init__(self) -> None:
         self._histories: dict[str, bytes] = {}
         self._fatal: dict[bytes, Fault] = {}
         self._lost: dict[str, Fault] = {}
+        self._talks: dict[str, dict[bytes, Outcome]] = {}
+        self._before_fatal: dict[bytes, Outcome] = {}
 
     def follow(self, packets: Sequence[Packet]) -> bytes:
         """Take note that these are asked now. Returns a key that is the same only for the same requests after the same history."""
@@ -130,7 +137,20 @@ class Memory:
                 return self._lost[packet.layer]
         return None
 
-    def remember(self, key: bytes, fault: Fault) -> None:
+    def answered(self, key: bytes, packets: Sequence[Packet], outcome: Outcome) -> None:
+        """These requests were answered, and the child lives."""
+        for packet in packets:
+            if packet.op == "layer":
+                self._talks[packet.layer] = {}
+            self._talks.setdefault(packet.layer, {})[key] = outcome
+
+    def died(self, key: bytes, fault: Fault) -> None:
         """These requests ended the child, and all its layers."""
         self._fatal[key] = fault
         self._lost = dict.fromkeys(self._histories, fault)
+        for talk in self._talks.values():
+            self._before_fatal |= talk
+
+    def answer_before_fatal(self, key: bytes) -> Outcome | None:
+        """What these requests were answered when a fatal one came after them; None where that is not known."""
+        return self._before_fatal.get(key)

@@ -10,7 +10,7 @@ from typing import Self
 
 from bnspec.plugs.births import Ending, Living, Nursery, NurseryDied
 from bnspec.plugs.faults import BudgetSpent, Fault, deliver, refusal_in
-from bnspec.plugs.ration import Budget, Memory, Pace, Packet
+from bnspec.plugs.ration import Budget, Memory, Outcome, Pace, Packet
 from bnspec.plugs.watchdog import Watchdog
 from bnspec.protocol import VERSION, BadMessage, Message, receive
 
@@ -86,18 +86,23 @@ class Remote(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _outcome(self, packets: list[Packet]) -> list[Message] | Fault:
+    def _outcome(self, packets: list[Packet]) -> Outcome:
         key = self._memory.follow(packets)
         if fault := self._memory.recall(key, packets):
             return fault
-        if self._living is None and isinstance(failed := self._restart(), Fault):
-            return failed
+        if self._living is None:
+            if self._budget.spent and (known := self._memory.answer_before_fatal(key)):
+                return known
+            if isinstance(failed := self._restart(), Fault):
+                return failed
         outcome = self._exchange(packets)
         if self._living is None and isinstance(outcome, Fault):
-            self._memory.remember(key, outcome)
+            self._memory.died(key, outcome)
+        else:
+            self._memory.answered(key, packets, outcome)
         return outcome
 
-    def _start(self) -> list[Message] | Fault:
+    def _start(self) -> Outcome:
         try:
             self._living = self._birth(self._nursery)
         except NurseryDied:
@@ -108,7 +113,7 @@ class Remote(ABC):
             self.started = outcome[0]
         return outcome
 
-    def _restart(self) -> list[Message] | Fault:
+    def _restart(self) -> Outcome:
         if self._budget.spent:
             raise BudgetSpent("the child is dead, and the budget of restarts and hangs for this property is spent")
         begun = time.monotonic()
@@ -116,7 +121,7 @@ class Remote(ABC):
         self._budget.restarted(time.monotonic() - begun)
         return outcome
 
-    def _exchange(self, packets: list[Packet], limit: float | None = None) -> list[Message] | Fault:
+    def _exchange(self, packets: list[Packet], limit: float | None = None) -> Outcome:
         """Send the requests and read their replies, each within `limit` seconds; a child that fails in it is buried."""
         living, replies, ops = self._living, list[Message](), [packet.op for packet in packets]
         assert living
