@@ -22,7 +22,7 @@ from bnspec.bounds_forward import (
     statistics_error,
     step_weights,
 )
-from bnspec.bounds_scalars import EVALUATION, FORMATS, GRADES, Rounding, known, no_statement, rounding
+from bnspec.bounds_scalars import FORMATS, GRADES, Rounding, known, no_statement, rounding
 from bnspec.case import HALF_DTYPES, Array, Case, parameter_dtype
 from bnspec.convention import Convention
 from bnspec.exact import Exact
@@ -86,7 +86,9 @@ def train_bounds(
     unbiased = case.m > 1 and convention.variance_kind(case.x.ndim) == "unbiased"
     factor = case.m / (case.m - 1) if unbiased else 1.0
     return Bounds(
-        *_statistics(exact, error),
+        error.mean,
+        error.var,
+        no_statement(error.inv_std * exact.inv_std),
         output_error(case, exact, error, k),
         running_mean_error(case, exact, error, weights, k),
         running_var_error(case, exact, error, weights, k, factor=factor),
@@ -105,16 +107,8 @@ def infer_bounds(
     k = rounding(case.m, case.dtype, grade, False, arithmetic, flush_to_zero)
     error = statistics_error(case, exact, k)
     still = np.zeros(case.channels)
-    return Bounds(*_statistics(exact, error), output_error(case, exact, error, k), still, still, *_gradients(case, exact, error, k))
-
-
-def _statistics(exact: Exact, error: StatisticsError) -> tuple[Array, Array, Array]:
-    """Absolute bounds of mean, var and inv_std (B1 to B4), with the oracle's own error."""
-    oracle = exact.roundoff * EVALUATION
-    mean = error.mean * EVALUATION + oracle * np.abs(exact.mean)
-    var = error.var * EVALUATION + oracle * exact.var
-    inv_std = error.inv_std * EVALUATION + oracle
-    return no_statement(mean), no_statement(var), no_statement(inv_std * exact.inv_std)
+    inv_std, y = no_statement(error.inv_std * exact.inv_std), output_error(case, exact, error, k)
+    return Bounds(error.mean, error.var, inv_std, y, still, still, *_gradients(case, exact, error, k))
 
 
 def _gradients(case: Case, exact: Exact, error: StatisticsError, k: Rounding) -> tuple[Array | None, Array | None, Array | None]:
@@ -139,8 +133,8 @@ def informative(bound: ArrayLike, magnitude: ArrayLike) -> NDArray[np.bool_]:
 def may_overflow(case: Case, *, training: bool = True, arithmetic: str | None = None) -> bool:
     """Whether some intermediate of some correct algorithm may leave the range of the arithmetic (B14): such cases decide nothing.
 
-    Sums of m squares, both products of a fused y and, with a dy, r**3 sum(dy x) in the chain through dvar must stay under a quarter of
-    the largest finite number; r**3 itself, which automatic differentiation forms, must not be subnormal. `arithmetic` as above.
+    Sums of m squares, both products of a fused y and, with a dy, r**3 sum(dy x) in the chain through dvar must stay under a quarter
+    of the largest finite number; r**3 itself, which automatic differentiation forms, must not be subnormal. `arithmetic` as above.
     """
     held = FORMATS[known(arithmetic or parameter_dtype(known(case.dtype)).name)]
     x, gamma = np.abs(case.columns(case.x)), np.maximum(1.0, np.abs(case.gamma.astype(np.float64)))

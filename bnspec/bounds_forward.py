@@ -18,7 +18,7 @@ INV_STD_ROUNDINGS = 4.0
 
 @dataclass(frozen=True, eq=False)
 class StatisticsError:
-    """How far the statistics that normalize may be off, a channel; without the oracle's own error.
+    """How far the statistics that normalize may be off, a channel; with the oracle's own error.
 
     mean, var   absolute: E and Dv
     inv_std     relative
@@ -40,11 +40,11 @@ def mean_error(exact: Exact, k: Rounding) -> Array:
 
     C admits a mean shifted by any value between the data and 0. Half statistics are rounded once more. Shape (C,), absolute.
     """
-    error = exact.abs_mean * k.mean_growth + k.mean_underflow
+    error = exact.abs_mean * ((k.mean_growth + exact.roundoff) * EVALUATION) + k.mean_underflow
     if k.grade == "C":
         far = np.abs(exact.mean) + exact.abs_max
         shifted = (exact.abs_mean + exact.abs_max) * k.mean_growth + k.mean_underflow
-        error = np.maximum(error, shifted + 2 * k.unit * far)
+        error = np.maximum(error, (shifted + 2 * k.unit * far) * EVALUATION)
     if k.statistic:
         error = error + k.statistic * (np.abs(exact.mean) + error) + k.statistic_underflow
     return error
@@ -56,29 +56,29 @@ def variance_error(exact: Exact, error: Array, k: Rounding) -> Array:
     C adds what E[x**2] - E[x]**2 and one-pass sums of x - K lose to cancellation. Shape (C,), absolute.
     """
     var = exact.var
-    bound = var * k.var_growth + error * (np.sqrt(var) * k.var_cross + error * k.var_square) + k.var_underflow
+    cross = np.sqrt(var) * (k.var_cross * EVALUATION) + error * (k.var_square * EVALUATION)
+    bound = var * ((k.var_growth + exact.roundoff) * EVALUATION) + error * cross + k.var_underflow
     if k.grade == "C":
         far = np.abs(exact.mean) + exact.abs_max
         shifted = (exact.abs_mean + exact.abs_max) * k.mean_growth + k.mean_underflow
         squares = var + far * far
         cancelled = (k.grown(k.height + 7) + 2 * k.unit) * squares + (1 + 2 * k.unit) * shifted * (2 * far + shifted)
-        bound = np.maximum(bound, cancelled + k.var_underflow)
+        bound = np.maximum(bound, cancelled * EVALUATION + k.var_underflow)
     if k.statistic:
         bound = bound + k.statistic * (var + bound) + k.statistic_underflow
     return bound
 
 
-def inv_std_error(var: Array, error: Array, eps: float, k: Rounding) -> Array:
+def inv_std_error(exact: Exact, error: Array, eps: float, k: Rounding) -> Array:
     """B4. rr = phi + (1 + phi) 4 u, phi = (1 - rho)**-1/2 - 1, rho = (Dv + u eps + u (s + Dv) + underflow) / s, s = v + eps.
 
     Relative, (C,), infinite where rho >= 1: the variance is lost in its own error and nothing can be said. `error` is Dv.
     """
-    shifted = var + eps
-    rho = (error * (1 + k.unit) + shifted * k.unit + (k.unit * eps + k.underflow)) / shifted
+    rho = (error * (1 + k.unit) + (k.unit * eps + k.underflow)) / (exact.var + eps) + k.unit
     root = np.sqrt(1 - np.fmin(rho, 1.0))
     phi: Array = rho / (root + root * root)  # 1 / root - 1 without cancellation
-    rounded = INV_STD_ROUNDINGS * k.unit + k.statistic
-    return phi * (1 + rounded) + rounded
+    rounded = INV_STD_ROUNDINGS * k.unit + k.statistic + exact.roundoff
+    return phi * (EVALUATION + rounded) + rounded * EVALUATION
 
 
 def statistics_error(case: Case, exact: Exact, k: Rounding) -> StatisticsError:
@@ -89,7 +89,7 @@ def statistics_error(case: Case, exact: Exact, k: Rounding) -> StatisticsError:
     else:
         mean = np.abs(exact.mean) * k.statistic + k.statistic_underflow
         var = exact.var * k.statistic + k.statistic_underflow
-    inv_std = inv_std_error(exact.var, var, case.eps, k)
+    inv_std = inv_std_error(exact, var, case.eps, k)
     highest = exact.inv_std * (1 + inv_std)
     size = np.abs(exact.centered + exact.mean)
     return StatisticsError(mean, var, inv_std, highest, size, 2 * (np.abs(exact.mean) + mean))
@@ -120,30 +120,32 @@ def step_weights(case: Case, convention: Convention, step: int) -> Averaging:
     return averaging(convention.momentum_weighs, convention.debias, case.momentum, step)
 
 
-def running_error(new: Array, change: Array, old: Array, weights: Averaging, extra: float, k: Rounding) -> Array:
+def running_error(
+    new: Array, change: Array, old: Array, weights: Averaging, k: Rounding, *, extra: float, roundoff: float
+) -> Array:
     """B6. w D + c u |old| + (c + extra) u (|new| + D) + up (|1 - w| |old| + w (|new| + D)) + underflow, c = 5 (B7 where debiased).
 
     For old + w (new - old) in any arrangement and any rounded weight; `new` is |the batch's statistic|, D = `change` its error.
+    The oracle's own error is at most roundoff (|1 - w| |old| + w |new|).
     """
     slack = weights.roundings * max(k.unit, k.statistic)
     w, keep = abs(weights.new), abs(weights.old)
-    a_new = slack + extra * k.unit + w * k.parameter
-    a_old = slack + keep * (k.parameter + k.statistic)
-    return (change * (w + a_new) + np.abs(old) * a_old + new * a_new + 4 * k.parameter_underflow) * EVALUATION
+    a_new = (slack + extra * k.unit + w * (k.parameter + roundoff)) * EVALUATION
+    a_old = (slack + keep * (k.parameter + k.statistic + roundoff)) * EVALUATION
+    return no_statement(change * (w * EVALUATION + a_new) + np.abs(old) * a_old + new * a_new + 4 * k.parameter_underflow)
 
 
 def running_mean_error(case: Case, exact: Exact, error: StatisticsError, weights: Averaging, k: Rounding) -> Array:
     """B6 for the mean: new = |mean|, D = E. Shape (C,), absolute, with the oracle's own error."""
-    bound = running_error(np.abs(exact.mean), error.mean, case.running_mean, weights, 0.0, k)
-    return no_statement(bound + exact.roundoff * np.abs(exact.running_mean))
+    return running_error(np.abs(exact.mean), error.mean, case.running_mean, weights, k, extra=0.0, roundoff=exact.roundoff)
 
 
 def running_var_error(
     case: Case, exact: Exact, error: StatisticsError, weights: Averaging, k: Rounding, *, factor: float = 1.0
 ) -> Array:
     """B6 for the variance: new = f v, D = f Dv, three roundings more for the factor f (1, or m / (m - 1)). Shape (C,), absolute."""
-    bound = running_error(exact.var * factor, error.var * factor, case.running_var, weights, 3.0, k)
-    return no_statement(bound + exact.roundoff * np.abs(exact.running_var))
+    new, change = exact.var * factor, error.var * factor
+    return running_error(new, change, case.running_var, weights, k, extra=3.0, roundoff=exact.roundoff)
 
 
 def repeated_running_bound(

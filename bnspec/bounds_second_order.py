@@ -59,11 +59,10 @@ def _projection(values: Array, exact: Exact, error: StatisticsError, k: Rounding
     mean, along = values.mean(0), (values * exact.x_hat).mean(0)
     summing = k.grown(k.height + 3)
     sums = np.abs(along) * error.inv_std + error.highest * error.mean * np.abs(mean) + k.underflow * 3 * (1 + error.highest)
-    along_error = sums + (up.size * (up.own + up.largest * summing)).mean(0)
+    summed = sums + (up.size * (up.own + up.largest * summing)).mean(0)
     mean_error = summing * up.total / k.m + k.underflow
-    return _Projection(
-        values, mean, mean_error, along, along_error + k.grown(2) * (np.abs(along) + along_error), up, k.m * along_error
-    )
+    along_error = summed + k.grown(2) * (np.abs(along) + summed)
+    return _Projection(values, mean, mean_error, along, along_error, up, k.m * summed)
 
 
 def _correlation(dy: _Projection, v: _Projection, k: Rounding) -> tuple[Array, Array]:
@@ -90,32 +89,37 @@ def _by_x(
     v_dgamma: Array,
     k: Rounding,
 ) -> Array:
-    """-gamma r**2 (h (c - 2 p q) + p (dy - a) + q (v - b)) + v_dgamma r T, each product with the errors of its factors."""
+    """-gamma r**2 (h (c - 2 p q) + p (dy - a) + q (v - b)) + v_dgamma r T: each product with the errors of its factors.
+
+    Roundings, and r's own error, count at the sizes of the products, not of their sum: other forms group them differently.
+    """
     dy, v = projections
     c, c_error = correlation
     a, b, q, p = (np.abs(t) for t in (dy.mean, v.mean, dy.along, v.along))
     hat = np.abs(exact.x_hat)
     hat_error = hat * error.inv_std + 2 * error.highest * error.mean + dy.up.own
-    slope = c - 2 * v.along * dy.along
-    slope_error = c_error + 2 * (p * dy.along_error + (q + dy.along_error) * v.along_error) + 8 * k.unit * (np.abs(c) + 3 * p * q)
+    slope_size = np.abs(c) + 3 * p * q
+    slope_error = c_error + 2 * (p * dy.along_error + (q + dy.along_error) * v.along_error) + 8 * k.unit * slope_size
     from_dy, from_v = dy.up.size + a, v.up.size + b
-    bound = hat_error * (np.abs(slope) + slope_error) + hat * slope_error
-    bound += (
-        v.along_error * (from_dy + dy.mean_error) + p * dy.mean_error + dy.along_error * (from_v + v.mean_error) + q * v.mean_error
-    )
-    # Forms that divide by var + eps early round the three products apart, at their own sizes.
-    apart = hat * (np.abs(c) + 3 * p * q) + p * from_dy + q * from_v
-    twice = (1 + error.inv_std) ** 2
-    outer = np.abs(case.gamma) * exact.inv_std**2
-    bound = outer * twice * (bound * (1 + k.grown(6)) + apart * (k.grown(8) + 1 - 1 / twice))
-    residual = np.abs(dy.values - dy.mean - exact.x_hat * dy.along)
-    loose = residual_error(exact, error, dy.up, dy.sum_error, k)
-    weighed = v_dgamma * exact.inv_std
+    factors = hat_error * (np.abs(c - 2 * v.along * dy.along) + slope_error) + hat * slope_error
+    factors += v.along_error * (from_dy + dy.mean_error) + p * dy.mean_error
+    factors += dy.along_error * (from_v + v.mean_error) + q * v.mean_error
+    sizes = hat * slope_size + p * from_dy + q * from_v
+    twice, outer = (1 + error.inv_std) ** 2, np.abs(case.gamma) * exact.inv_std**2
+    bound = outer * (factors * (twice * (1 + k.grown(6))) + sizes * (twice * (1 + k.grown(8)) - 1))
+    residual_size, from_residual = _residual_part(exact, error, dy, v_dgamma, k)
+    bound = (bound + from_residual) * (1 + k.stored) + (outer * sizes + residual_size) * (k.stored + 2 * k.unit)
+    tiny = 16 * k.underflow * (1 + np.abs(case.gamma) + v_dgamma) * (1 + error.highest) ** 3
+    return no_statement((bound + tiny * (1 + hat) + k.output_underflow) * EVALUATION)
+
+
+def _residual_part(exact: Exact, error: StatisticsError, dy: _Projection, v_dgamma: Array, k: Rounding) -> tuple[Array, Array]:
+    """|v_dgamma r T| and its error: B12, times r."""
+    outer = v_dgamma * exact.inv_std
+    size = outer * np.abs(dy.values - dy.mean - exact.x_hat * dy.along)
     rise = error.inv_std + (1 + error.inv_std) * k.grown(4)
-    bound += weighed * (loose * (1 + error.inv_std) * (1 + k.grown(4)) + residual * rise)
-    bound = bound * (1 + k.stored) + (outer * apart + weighed * residual) * (k.stored + 2 * k.unit)
-    scale = (1 + np.abs(case.gamma) + v_dgamma) * (1 + error.highest) ** 3
-    return no_statement((bound + 16 * k.underflow * scale * (1 + hat) + k.output_underflow) * EVALUATION)
+    loose = residual_error(exact, error, dy.up, dy.sum_error, k)
+    return size, size * rise + outer * loose * (1 + rise)
 
 
 def _by_dy(case: Case, exact: Exact, error: StatisticsError, v: _Projection, v_dgamma: Array, v_dbeta: Array, k: Rounding) -> Array:

@@ -21,7 +21,6 @@ SPLITTER = 2.0**27 + 1
 SMALLEST, LARGEST = 2.0**-200, 2.0**200
 """Magnitudes between which nothing here can overflow, nor lose an error term to underflow."""
 
-
 PAIR_ROUNDOFF = 2.0**-102
 """What each operation on pairs may add; outputs obey the bounds of class A with it for the unit roundoff."""
 

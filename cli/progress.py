@@ -9,9 +9,8 @@ from rich import progress as bars
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from bnspec.properties.rows import Row
-
     from bnspec.plugs.subject import Subject
+    from bnspec.properties.rows import Row
 
 
 class Progress:

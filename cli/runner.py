@@ -15,16 +15,16 @@ from typing import Any
 
 import msgspec
 import pytest
+
+from bnspec import __version__, properties
 from bnspec.cli.progress import Progress
 from bnspec.cli.selection import Selection
+from bnspec.convention import BadConvention
+from bnspec.plugs.link import Fault
 from bnspec.properties.plugin import PROFILES
 from bnspec.properties.session import Session, open_session
 from bnspec.reports import record
 from bnspec.reports.verdict import judge_rows
-
-from bnspec import __version__, properties
-from bnspec.convention import BadConvention
-from bnspec.plugs.link import Fault
 
 LAWS = "0"
 """The version of the set of laws; a record carries it, so that an upgrade never flips a verdict unnoticed."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 import pytest
+
 from bnspec.properties.laws import CHAPTERS, Law
 
 

@@ -7,13 +7,13 @@ small. What is left is what rounding may do to the two outputs and to the gradie
 from __future__ import annotations
 
 import numpy as np
-from bnspec.properties.judge import judge, train_truth
 
 from bnspec.bounds import Bounds
 from bnspec.case import Array, Case
 from bnspec.confidence import finite_difference_check
 from bnspec.exact import Exact
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import judge, train_truth
 
 STEP = {"float32": 2.0**-4, "float64": 2.0**-15}
 """Half the distance of the two points in standard deviations, near the cube root of the unit roundoff."""

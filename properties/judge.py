@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from bnspec.properties.stage import current
 
 from bnspec import bounds, exact
 from bnspec.bounds import Bounds
@@ -13,6 +12,7 @@ from bnspec.bounds_scalars import FORMATS
 from bnspec.case import Array, Case, from_columns
 from bnspec.exact import Exact
 from bnspec.plugs.subject import Answer
+from bnspec.properties.stage import current
 from bnspec.protocol import Message
 
 INFORMATIVE = 0.1
@@ -20,6 +20,10 @@ INFORMATIVE = 0.1
 
 ELEMENTWISE = ("y", "dx")
 """The components shaped as x; the others are (C,)."""
+
+
+SMALLEST = 5e-324
+"""Stands in for a bound of 0, so that equal bits make a ratio of 0 and other bits a huge one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,16 +123,25 @@ def judge(
 ) -> None:
     """The one comparison: |got - want| <= tolerance everywhere, in float64 columns; `want + low` where `low` is given."""
     with np.errstate(all="ignore"):
-        error = np.abs((got - want) - low)
-        error = np.where((got == want) | _rightly_infinite(got, want, tolerance, case.dtype), 0.0, error)
-        ratio = np.where(error == 0, 0.0, error / tolerance)
-        ratio = np.where(np.isnan(ratio), np.where(np.isnan(want) & np.isnan(got), 0.0, np.inf), ratio)
-        ratio = np.where(np.isposinf(tolerance), 0.0, ratio)
+        error = np.abs(got - want - low)
+        if not np.all(error <= tolerance):
+            error = _forgiven(error, got, want, tolerance, case.dtype)
+        ratio = error / np.maximum(tolerance, SMALLEST)
     _count(ratio, want, tolerance)
     worst = np.unravel_index(np.argmax(ratio), ratio.shape)
     if ratio[worst] > 1:
         place = tuple(int(at) for at in worst)
         raise Deviation(_finding(answer, name, got, want, tolerance, place, float(ratio[worst]), case, why))
+
+
+def _forgiven(error: Array, got: Array, want: Array, tolerance: Array, dtype: str) -> Array:
+    """The errors with those cleared that are none: infinity for infinity, NaN for NaN, and anything where nothing is promised.
+
+    A NaN that should be a number becomes an infinite error.
+    """
+    right = (got == want) | (np.isnan(got) & np.isnan(want)) | np.isposinf(tolerance)
+    right |= _rightly_infinite(got, want, tolerance, dtype)
+    return np.where(right, 0.0, np.where(np.isnan(error), np.inf, error))
 
 
 def reject(name: str, answer: Answer | None, message: str) -> None:

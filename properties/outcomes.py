@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bnspec.properties.judge import Deviation, Finding
-from bnspec.properties.rows import Row
-from bnspec.properties.stage import Tally
 from hypothesis.errors import Flaky, Unsatisfiable
 
 from bnspec.case import Array
 from bnspec.plugs.link import Fault
 from bnspec.plugs.subject import CODES
+from bnspec.properties.judge import Deviation, Finding
+from bnspec.properties.rows import Row
+from bnspec.properties.stage import Tally
 from bnspec.protocol import Message
 
 MIN_INFORMATIVE_SHARE = 0.1

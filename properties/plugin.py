@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from bnspec.plugs.subject import Subject
     from bnspec.properties.laws import Law
     from bnspec.properties.rows import Row
     from bnspec.properties.session import Session
-
-    from bnspec.plugs.subject import Subject
 
 PROFILES = {"smoke": 25, "standard": 300, "deep": 10_000}
 """Cases a property, before its own share."""
@@ -59,10 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _open(config: pytest.Config, target: str) -> Session:
-    from bnspec.properties.session import open_session
-
     from bnspec.convention import BadConvention
     from bnspec.plugs.link import Fault
+    from bnspec.properties.session import open_session
 
     try:
         return open_session(

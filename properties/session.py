@@ -10,16 +10,16 @@ from time import perf_counter
 from typing import Any
 
 import pytest
-from bnspec.properties.laws import CHAPTERS, Law
-from bnspec.properties.outcomes import settle
-from bnspec.properties.rows import Row
-from bnspec.properties.stage import Declined, Stage, current, on_stage
 from hypothesis import HealthCheck, Phase, reject, seed, settings
 
 from bnspec.convention import NAMED, BadConvention, Convention
 from bnspec.plugs.link import BudgetSpent, Fault, open_link
 from bnspec.plugs.probe import Measured, measure
 from bnspec.plugs.subject import Subject
+from bnspec.properties.laws import CHAPTERS, Law
+from bnspec.properties.outcomes import settle
+from bnspec.properties.rows import Row
+from bnspec.properties.stage import Declined, Stage, current, on_stage
 
 MIN_EXAMPLES = 5
 """No property gets fewer: one case of a kind shows little."""

@@ -7,16 +7,15 @@ element would be ten times slower, and a branch for small arrays would be a wall
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import frexp, ldexp, prod
 from typing import Any
 
 import numpy as np
-from bnspec.properties import families
-from bnspec.properties.stage import Declined, current
 from hypothesis import strategies as st
 
-from bnspec.case import Case, dtype_named, from_columns, parameter_dtype, to_columns
+from bnspec.case import HALF_DTYPES, Case, dtype_named, from_columns, parameter_dtype, to_columns
+from bnspec.properties import families
+from bnspec.properties.stage import Declined, current
 
 Shape = tuple[int, ...]
 
@@ -55,6 +54,9 @@ def _shapes() -> tuple[Shape, ...]:
 
 SHAPES = _shapes()
 
+CHANNEL_OFFSETS = 1.0 + np.arange(max(shape[1] for shape in SHAPES)) % 3
+"""Channels have means of their own: what mixes them shows."""
+
 
 def fit_rank(shape: Shape, ranks: Sequence[int]) -> Shape:
     """`shape` with its positions folded or padded to a rank that is offered; N, C and the number of values stay."""
@@ -70,49 +72,41 @@ def fit_rank(shape: Shape, ranks: Sequence[int]) -> Shape:
     return (n, c, *positions[: rank - 3], prod(positions[rank - 3 :]))
 
 
-@dataclass(frozen=True)
-class Choices:
-    """One number split into the discrete choices of a recipe, first choices first."""
+def pick(number: int, *tables: Sequence[Any]) -> list[Any]:
+    """One entry of each table, all from one number: 0 picks every first entry, and smaller numbers change fewer of them."""
+    picked = []
+    for table in tables:
+        number, at = divmod(number, len(table))
+        picked.append(table[at])
+    return picked
 
-    number: int
 
-    def pick(self, options: Sequence[Any]) -> tuple[Any, Choices]:
-        """One of `options`, and the choices that remain."""
-        rest, at = divmod(self.number, len(options))
-        return options[at], Choices(rest)
+PLAIN = (False, False, False, True)
+"""Whether parameters and state are at their defaults."""
 
 
 def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spreads: Sequence[float | str] | None = None) -> Case:
     """The case of a recipe, for the stage's dtype and convention. The same recipe gives the same case."""
     stage = current()
-    half = stage.dtype in ("float16", "bfloat16")
-    choices = Choices(number)
-    eps, choices = choices.pick(HALF_EPS if half else EPS)
-    kappa, choices = choices.pick(kappas)
-    spread, choices = choices.pick(spreads or (HALF_SPREAD if half else SPREAD))
-    rounding, choices = choices.pick(ROUNDING)
-    family, choices = choices.pick(families.INPUTS)
-    upstream, choices = choices.pick(families.UPSTREAMS)
-    weight, choices = choices.pick(BATCH_WEIGHTS)
-    plain, choices = choices.pick((False, False, False, True))
-    eps = _fixed("eps", eps)
+    half = stage.dtype in HALF_DTYPES
+    spreads = spreads or (HALF_SPREAD if half else SPREAD)
+    scales = (HALF_EPS if half else EPS, kappas, spreads, ROUNDING)
+    eps, kappa, spread, rounding, family, upstream, weight, plain = pick(
+        number, *scales, families.INPUTS, families.UPSTREAMS, BATCH_WEIGHTS, PLAIN
+    )
+    eps, momentum = _fixed("eps", eps), _fixed("momentum", stage.convention.argument(weight))
     std = _spread(spread, eps)
-    rng = np.random.Generator(np.random.PCG64(seed))
-    shape = fit_rank(shape, stage.convention.ranks)
-    n, c, *positions = shape
+    n, c, *positions = shape = fit_rank(shape, stage.convention.ranks)
     m = n * prod(positions)
-    draws = rng.standard_normal((2 * m + 4, c))
+    draws = np.random.Generator(np.random.PCG64(seed)).standard_normal((2 * m + 4, c))
     if rounding:
         draws = np.rint(draws * (2 / rounding)) * rounding
-    x = family(draws[:m], n) * std + kappa * std * (1 + np.arange(c) % 3)
-    dy = upstream(draws[m : 2 * m], draws[:m])
-    values = x.astype(dtype_named(stage.dtype)), dy.astype(dtype_named(stage.dtype))
-    momentum = _fixed("momentum", stage.convention.argument(weight))
+    columns = family(draws[:m], n) * std + kappa * std * CHANNEL_OFFSETS[:c], upstream(draws[m : 2 * m], draws[:m])
+    axis, dtype, kept = stage.convention.channel_axis, dtype_named(stage.dtype), parameter_dtype(stage.dtype)
+    placed = _placed(shape, axis)
+    x, dy = (from_columns(values.astype(dtype), placed, axis) for values in columns)
     state = families.defaults(c) if plain else families.parameters(draws[2 * m :], std)
-    gamma, beta, running_mean, running_var = (part.astype(parameter_dtype(stage.dtype)) for part in state)
-    axis = stage.convention.channel_axis
-    x, dy = (from_columns(columns, _placed(shape, axis), axis) for columns in values)
-    return Case(x, gamma, beta, running_mean, running_var, eps, momentum, dy, axis)
+    return Case(x, *(values.astype(kept) for values in state), eps, momentum, dy, axis)
 
 
 def _fixed(name: str, drawn: float) -> float:

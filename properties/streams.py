@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from bnspec.properties.judge import judge, train_truth
-from bnspec.properties.stage import current
-from bnspec.properties.strategies import build
 from hypothesis import strategies as st
 
 from bnspec.case import Array, Case
 from bnspec.plugs.subject import Answer, Subject
+from bnspec.properties.judge import judge, train_truth
+from bnspec.properties.stage import current
+from bnspec.properties.strategies import build
 
 STATISTICS = {"running_mean": "mean", "running_var": "var"}
 """Which batch statistic each running one averages."""

@@ -1,15 +1,15 @@
 """Affine: gamma and beta scale and shift, and do nothing else."""
 
 import numpy as np
-from bnspec.properties.judge import assert_near, assert_same, judge, train_truth
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
 from hypothesis import given
 
 from bnspec import confidence
 from bnspec.case import Case, parameter_dtype
 from bnspec.exact import train as exact_train
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import assert_near, assert_same, judge, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases
 
 
 @law("train", against="affine, eps, variance")

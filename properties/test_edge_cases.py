@@ -1,15 +1,15 @@
 """Edge cases: constant channels, one value a channel, values that are no numbers."""
 
 import numpy as np
-from bnspec.properties.judge import assert_near, assert_same, reject, seen, train_truth
-from bnspec.properties.laws import law
-from bnspec.properties.stage import current
-from bnspec.properties.strategies import cases
 from hypothesis import given
 
 from bnspec.case import Case, from_columns
 from bnspec.plugs.link import Fault
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import assert_near, assert_same, reject, seen, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.stage import current
+from bnspec.properties.strategies import cases
 
 
 @law("train", against="edge, eps")

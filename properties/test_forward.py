@@ -1,14 +1,14 @@
 """Forward: the output of training, value by value and as a whole."""
 
 import numpy as np
-from bnspec.properties.judge import assert_near, judge, train_truth
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
 from hypothesis import given
 
 from bnspec import confidence
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import assert_near, judge, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases
 
 
 @law("train", against="formula, eps, variance, axis, affine")

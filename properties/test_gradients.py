@@ -1,14 +1,14 @@
 """Gradients: against the exact ones, against the layer's own forward, and against what must hold of any."""
 
 import numpy as np
-from bnspec.properties import differences
-from bnspec.properties.judge import assert_near, infer_truth, judge, train_truth
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
 from hypothesis import given
 
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
+from bnspec.properties import differences
+from bnspec.properties.judge import assert_near, infer_truth, judge, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases
 
 PRECISE = ("float32", "float64")
 """In half types a difference of two outputs has no digits left to compare."""

@@ -1,13 +1,13 @@
 """Inference: the running statistics are constants, each sample is answered by itself, and nothing moves."""
 
 import numpy as np
-from bnspec.properties.judge import assert_near, assert_same, infer_truth
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
 from hypothesis import given
 
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import assert_near, assert_same, infer_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases
 
 
 @law("infer", against="mode, eps, formula, parameter order")

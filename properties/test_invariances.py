@@ -3,14 +3,14 @@
 from math import ldexp
 
 import numpy as np
-from bnspec.properties.judge import assert_same, train_truth
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bnspec.case import Array, Case, from_columns
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import assert_same, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases
 
 POWERS = st.integers(-6, 6)
 

@@ -1,13 +1,13 @@
 """Layouts and ranks: where the numbers lie in memory, and how many axes they lie along, is not part of the question."""
 
-from bnspec.properties.judge import assert_near, assert_same, train_truth
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases, refolded
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bnspec.case import LAYOUTS, Case
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import assert_near, assert_same, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases, refolded
 
 
 @law("train", against="layout")

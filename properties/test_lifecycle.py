@@ -1,13 +1,13 @@
 """Lifecycle: what a layer remembers between calls, and what it must not."""
 
 import numpy as np
-from bnspec.properties.judge import assert_near, assert_same, infer_truth, train_truth
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
 from hypothesis import given
 
 from bnspec.case import Case
 from bnspec.plugs.subject import Answer, Subject
+from bnspec.properties.judge import assert_near, assert_same, infer_truth, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases
 
 
 @law("train", "infer", "running", against="mode, lifecycle, running update", share=0.5, dtypes=("float32", "float64"))

@@ -1,12 +1,12 @@
 """Precision: data on which a formula that is right on paper loses its digits."""
 
-from bnspec.properties.judge import assert_near, reject, seen, train_truth
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cancelling_cases, cases
 from hypothesis import given
 
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import assert_near, reject, seen, train_truth
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cancelling_cases, cases
 
 
 @law("train", against="cancellation, one-pass variance")

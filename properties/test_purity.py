@@ -1,12 +1,12 @@
 """Purity: a call touches nothing but its own state."""
 
-from bnspec.properties.judge import assert_same, reject, seen
-from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
 from hypothesis import given
 
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
+from bnspec.properties.judge import assert_same, reject, seen
+from bnspec.properties.laws import law
+from bnspec.properties.strategies import cases
 
 CHANGED = {"x-changed": "x", "dy-changed": "dy", "y-changed-later": "y, which was returned before,"}
 """What the judged end may notice, in words."""

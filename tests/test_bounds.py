@@ -63,6 +63,16 @@ def test_inference_stays_within_b(dtype: str, arithmetic: str) -> None:
     assert worst["y"] > (0.3 if dtype == arithmetic else 0.1)
 
 
+def test_the_bound_of_the_mean_is_nearly_attained() -> None:
+    """A large first value makes a running sum lose the same part of every later one."""
+    x = np.full((1000, 1), 0.0624, np.float32)
+    x[0] = 2.0**20
+    case = plain_case(x)
+    true = exact.train(case)
+    limit = bounds.train_bounds(case, true, TORCH)
+    assert 0.95 < trials.ratio(two_pass(x, naive).mean, "mean", true, limit, "float32") <= 1
+
+
 @pytest.mark.parametrize(("dtype", "far"), [("float32", [1e3, 3e3, 1e4]), ("float64", [1e6, 1e7, 3e7])])
 def test_cancellation_puts_one_pass_variances_outside_b(dtype: str, far: list[float]) -> None:
     rng, worst = np.random.default_rng(6), defaultdict(list)
