@@ -1,4 +1,4 @@
-"""How many small cases a second are drawn, asked (forward, running statistics, backward) and judged: in process and through the protocol.
+"""How many small cases a second are drawn, asked (forward, running statistics, backward) and judged, in both ways of asking.
 
     python benchmarks/throughput.py [TARGET] [--examples N]
 

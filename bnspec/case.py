@@ -27,9 +27,10 @@ def dtype_named(name: str) -> np.dtype[Any]:
     """The dtype of a name; bfloat16, which NumPy lacks, comes from the package ml_dtypes. Raises TypeError for no dtype."""
     if name == "bfloat16":
         try:
-            return np.dtype(importlib.import_module("ml_dtypes").bfloat16)
+            bfloat16: np.dtype[Any] = np.dtype(importlib.import_module("ml_dtypes").bfloat16)
         except ImportError:
             raise TypeError("bfloat16 needs the package ml_dtypes: pip install 'bnspec[bfloat16]'") from None
+        return bfloat16
     return np.dtype(name)
 
 
@@ -88,6 +89,8 @@ class Case:
             raise BadCase(f"dy must be shaped as x {self.x.shape}; got {self.dy.shape}")
         if not self.eps >= 0:
             raise BadCase(f"eps must be zero or more; got {self.eps!r}")
+        if self.layout not in LAYOUTS:
+            raise BadCase(f"layout must be one of {', '.join(LAYOUTS)}; got {self.layout!r}")
 
     @property
     def channels(self) -> int:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from fractions import Fraction
+from numbers import Integral, Real
 from typing import Any
 
 VarianceKind = str | Mapping[int, str]
@@ -20,9 +22,35 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "statistics_dtype": ("float32", "input", "unobservable"),
     "backward": ("none", "train", "train+infer"),
 }
-"""What each named choice may be; numbers and lists are checked by `Convention` itself."""
+"""What each named choice may be; `FORMS` has the others."""
 
 VARIANCES = ("biased", "unbiased", "none")
+
+
+def _is_number(value: Any, kind: type = Real) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _is_number_or_none(value: Any) -> bool:
+    return value is None or _is_number(value)
+
+
+FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "momentum_default": (_is_number_or_none, 'a number, or "none" where there is no default'),
+    "eps_default": (_is_number_or_none, 'a number, or "none" where there is no default'),
+    "running_start": (
+        lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)),
+        "two numbers, the mean and the variance",
+    ),
+    "channel_axis": (lambda value: _is_number(value, Integral), "a whole number"),
+    "ranks": (
+        lambda value: isinstance(value, tuple) and value != () and all(_is_number(rank, Integral) and rank >= 2 for rank in value),
+        "a list of at least one rank of 2 or more",
+    ),
+    "accumulate": (lambda value: isinstance(value, bool), "true or false"),
+    "affine": (lambda value: isinstance(value, bool), "true or false"),
+}
+"""What the other choices must look like, and the same in words. Sizes are not checked: what a faulty layer does is measured too."""
 
 
 class BadConvention(ValueError):
@@ -63,11 +91,12 @@ class Convention:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
                 raise BadConvention(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
-        kinds = self.running_var.values() if isinstance(self.running_var, Mapping) else [self.running_var]
-        if unknown := [kind for kind in kinds if kind not in VARIANCES]:
-            raise BadConvention(f"running_var must be one of {', '.join(VARIANCES)}; got {unknown[0]!r}")
-        if not self.ranks or any(rank < 2 for rank in self.ranks):
-            raise BadConvention(f"ranks must list at least one rank of 2 or more; got {list(self.ranks)}")
+        for name, (fits, wanted) in FORMS.items():
+            if not fits(getattr(self, name)):
+                raise BadConvention(f"{name} must be {wanted}; got {getattr(self, name)!r}")
+        kinds = list(self.running_var.values()) if isinstance(self.running_var, Mapping) else [self.running_var]
+        if not kinds or any(kind not in VARIANCES for kind in kinds):
+            raise BadConvention(f"running_var must be one of {', '.join(VARIANCES)}, or one a rank; got {self.running_var!r}")
 
     def variance_kind(self, rank: int) -> str:
         """ "biased", "unbiased" or "none" for inputs of this rank; a rank that is not listed follows the nearest listed one."""
@@ -104,41 +133,60 @@ class Convention:
 
     @classmethod
     def from_mapping(cls, choices: Mapping[str, Any]) -> Convention:
-        """A convention from plain data (TOML, an adapter's dict); what is not said keeps its default."""
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(choices) - known):
-            raise BadConvention(f"unknown convention key {unknown[0]!r}; the keys are {', '.join(sorted(known))}")
-        said = dict(choices)
-        for name in ("ranks", "running_start"):
-            if name in said:
-                said[name] = tuple(said[name])
-        if isinstance(said.get("running_var"), Mapping):
-            said["running_var"] = {int(rank): kind for rank, kind in said["running_var"].items()}
+        """A convention from plain data (TOML, an adapter's dict); what is not said keeps its default. Raises `BadConvention`."""
+        known = sorted(field.name for field in fields(cls))
+        if unknown := [name for name in choices if name not in known]:
+            near = get_close_matches(str(unknown[0]), known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
+            raise BadConvention(f"unknown convention key {unknown[0]!r}; {hint}")
+        said: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in choices.items()}
+        for name in ("momentum_default", "eps_default"):
+            if said.get(name) == "none":
+                said[name] = None
+        if isinstance(kinds := said.get("running_var"), Mapping):
+            said["running_var"] = {_rank(rank): kind for rank, kind in kinds.items()}
         return cls(**said)
 
     @classmethod
     def from_toml(cls, text: str) -> Convention:
         """A convention from TOML text; raises `BadConvention` with one sentence where it cannot be read."""
         try:
-            return cls.from_mapping(tomllib.loads(text))
-        except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+            said = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
             raise BadConvention(f"this is not a convention in TOML: {error}") from None
+        return cls.from_mapping(said)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain data, as `from_mapping` takes it; keys in the order of the fields."""
         said = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items() if value is not None}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
 
     def to_toml(self) -> str:
-        """One key a line. Strings, numbers, booleans and lists are written alike in JSON and TOML; the table by rank is not."""
-        lines = []
-        for name, value in self.to_mapping().items():
-            if isinstance(value, Mapping):
-                table = ", ".join(f"{rank} = {json.dumps(kind)}" for rank, kind in sorted(value.items()))
-                lines.append(f"{name} = {{{table}}}")
-            else:
-                lines.append(f"{name} = {json.dumps(value)}")
-        return "\n".join(lines) + "\n"
+        """One key a line, as `from_toml` takes it."""
+        return "".join(f"{name} = {_in_toml(value)}\n" for name, value in self.to_mapping().items())
+
+
+def _rank(key: Any) -> int:
+    """A key of a table by rank; in TOML and JSON it is text."""
+    if not str(key).isdecimal():
+        raise BadConvention(f"running_var has a table from ranks to kinds; {key!r} is not a rank")
+    return int(key)
+
+
+def _in_toml(value: Any) -> str:
+    """A value as TOML writes it: infinities and NaN as words, which JSON has not, and "none" for what TOML has not."""
+    match value:
+        case None:
+            return '"none"'
+        case bool() | str():
+            return json.dumps(value)
+        case Integral():
+            return str(int(value))
+        case Real():
+            return repr(float(value))
+        case Mapping():
+            return f"{{{', '.join(f'{key} = {_in_toml(kind)}' for key, kind in sorted(value.items()))}}}"
+    return f"[{', '.join(map(_in_toml, value))}]"
 
 
 TORCH = Convention()

@@ -44,6 +44,8 @@ class BatchNorm:
         kept = parameter_dtype(dtype)
 
         def parameter(values: Array | None, start: float) -> Array:
+            if values is not None and np.shape(values) != (size,):
+                raise ValueError(f"gamma, beta and the running statistics must be shaped ({size},) here; one is {np.shape(values)}")
             return np.full(size, start, kept) if values is None else np.array(values, kept)
 
         self.gamma, self.beta = parameter(gamma, 1.0), parameter(beta, 0.0)
@@ -58,8 +60,9 @@ class BatchNorm:
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """y shaped as x. Training normalizes with the batch's statistics and moves the running ones; inference reads them only."""
-        normalized = self._train(x) if training else self._infer(x)
-        self._latest = (normalized, training)
+        by_batch = training and not (x.size == 0 and self.convention.empty_batch == "unchanged")
+        normalized = self._train(x) if by_batch else self._infer(x)
+        self._latest = (normalized, by_batch)
         return normalized.y
 
     def backward(self, dy: Array) -> tuple[Array, Array | None, Array | None]:
@@ -85,9 +88,7 @@ class BatchNorm:
         return spec.infer(x, *parameters, eps=self.eps, channel_axis=self.channel_axis)
 
     def _train(self, x: Array) -> spec.Normalized:
-        m = x.size // len(self.gamma)
-        if m == 0 and self.convention.empty_batch == "unchanged":
-            return self._infer(x)
+        m = x.size // max(len(self.gamma), 1)
         if m == 1 and self.convention.single_value == "error":
             raise spec.SingleValue(f"training needs more than one value a channel; x has shape {x.shape}")
         normalized = spec.normalize(x, self.gamma, self.beta, eps=self.eps, channel_axis=self.channel_axis)

@@ -34,8 +34,15 @@ class Normalized:
 
 
 def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype to calculate in: float32 for half inputs, whose own statistics would overflow and lose digits; else x's own."""
-    return np.dtype(np.float32) if dtype.name in HALF_DTYPES else dtype
+    """The dtype to calculate in: float32 for half inputs, whose own statistics would overflow and lose digits; else x's own.
+
+    Raises TypeError for what is no float: y in the dtype of whole numbers would be cut off.
+    """
+    if dtype.name in HALF_DTYPES:
+        return np.dtype(np.float32)
+    if dtype.kind != "f":
+        raise TypeError(f"x must be of a float dtype, not {dtype.name}; convert it first, for example with x.astype('float32')")
+    return dtype
 
 
 def reduction_axes(x: Array, channel_axis: int) -> tuple[int, ...]:
@@ -44,7 +51,11 @@ def reduction_axes(x: Array, channel_axis: int) -> tuple[int, ...]:
 
 
 def per_channel(values: Array, x: Array, channel_axis: int) -> Array:
-    """A (C,) parameter, shaped to broadcast over x: (1, C, 1, 1) for an x of (N, C, H, W)."""
+    """A (C,) parameter, shaped to broadcast over x: (1, C, 1, 1) for an x of (N, C, H, W). Raises ValueError where C differs."""
+    if values.shape != (x.shape[channel_axis],):
+        raise ValueError(
+            f"x {x.shape} has {x.shape[channel_axis]} channels on axis {channel_axis}; the parameters are {values.shape}"
+        )
     shape = [1] * x.ndim
     shape[channel_axis] = -1
     return values.astype(working_dtype(x.dtype), copy=False).reshape(shape)

@@ -38,7 +38,7 @@ def check(targets: Sequence[str], options: Options, *, json: Path | None, report
 
 
 def _write(records: list[Record], targets: int, json: Path | None, report: Path | None) -> list[str]:
-    """Write what was asked for, anew after each target, so that an interruption loses nothing; the paths that concern the latest."""
+    """Write what was asked for, anew after each target, so that an interruption loses nothing; the latest target's paths."""
     files: list[Path] = []
     if report is not None:
         place = report if targets == 1 else report / index.places(records)[-1]

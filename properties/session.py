@@ -19,7 +19,7 @@ from bnspec.plugs.subject import Subject
 from bnspec.properties.laws import CHAPTERS, Law
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
-from bnspec.properties.stage import Declined, Stage, current, on_stage
+from bnspec.properties.stage import Declined, Refused, Stage, current, on_stage
 
 MIN_EXAMPLES = 5
 """No property gets fewer: one case of a kind shows little."""
@@ -185,6 +185,10 @@ def _counted(inner: Callable[..., None]) -> Callable[..., None]:
         except Declined as why:
             stage.tally.declined += 1
             pytest.skip(str(why))
+        except Refused as why:
+            stage.tally.declined += 1
+            stage.tally.why = str(why)
+            reject()
         except BudgetSpent:
             stage.tally.unasked += 1
             reject()

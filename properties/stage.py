@@ -15,6 +15,10 @@ class Declined(Exception):
     """The subject offers no case at all that this property could ask: a missing capability, never a failure."""
 
 
+class Refused(Exception):
+    """The subject does not offer this one case, and said so loudly; other cases of the property it may."""
+
+
 @dataclass
 class Tally:
     """Counts over the examples of one property and dtype.

@@ -44,7 +44,7 @@ def scope_of(required: Iterable[Row]) -> list[str]:
 
 
 def failures(rows: Iterable[Row]) -> list[Row]:
-    """The rows that do not hold, in the order of the record; failure K of `bnspec replay` is the K-th, counted from 1."""
+    """The rows that do not hold, in the order of the record; failure K is the K-th, counted from 1."""
     return [row for row in rows if row.status in FAILING]
 
 

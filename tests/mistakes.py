@@ -1,6 +1,6 @@
 """A right BatchNorm as text, and one-line mistakes in it: what a student's file looks like on a bad day."""
 
-RIGHT = '''
+RIGHT = """
 import numpy as np
 
 
@@ -40,7 +40,7 @@ class BatchNorm:
             return scale * dy, self.dgamma, self.dbeta
         dx = dy - (self.dbeta / self.n).reshape(self.shape) - self.x_hat * (self.dgamma / self.n).reshape(self.shape)
         return scale * dx, self.dgamma, self.dbeta
-'''
+"""
 
 VAR = "var = (centered * centered).mean(self.axes)"
 ROOT = "self.inv_std = 1 / np.sqrt(var + self.eps).reshape(self.shape)"
@@ -60,21 +60,31 @@ MISTAKES = {
     "no root": (ROOT, "self.inv_std = 1 / (var + self.eps).reshape(self.shape)"),
     "unbiased variance in the output": (VAR, "var = (centered * centered).sum(self.axes) / max(self.n - 1, 1)"),
     "one-pass variance": (VAR, "var = np.maximum((x * x).mean(self.axes) - mean * mean, 0)"),
-    "statistics over the batch axis alone": ("centered = x - mean.reshape(self.shape)
-            var =", "mean0 = x.mean(0, keepdims=True); centered = x - mean0
-            var ="),
+    "statistics over the batch axis alone": (
+        "centered = x - mean.reshape(self.shape)\n            var",
+        "centered = x - x.mean(0)\n            var",
+    ),
     "one mean for all channels": ("mean = x.mean(self.axes)", "mean = np.full(x.shape[1], x.mean(), x.dtype)"),
     "beta lost": (Y, "return self.gamma.reshape(self.shape) * self.x_hat"),
     "gamma's absolute value": (Y, Y.replace("self.gamma", "np.abs(self.gamma)")),
     "gamma and beta exchanged": (Y, "return self.beta.reshape(self.shape) * self.x_hat + self.gamma.reshape(self.shape)"),
     "running mean never updated": (RUN_MEAN, "pass"),
     "running variance never updated": (RUN_VAR, "pass"),
-    "momentum swapped for the variance": (RUN_VAR, RUN_VAR.replace("(1 - self.momentum) *", "self.momentum *", 1).replace("+ self.momentum *", "+ (1 - self.momentum) *")),
+    "momentum swapped for the variance": (
+        RUN_VAR,
+        RUN_VAR.replace("(1 - self.momentum) *", "self.momentum *", 1).replace("+ self.momentum *", "+ (1 - self.momentum) *"),
+    ),
     "running standard deviation": (RUN_VAR, RUN_VAR.replace("* var *", "* np.sqrt(var) *")),
     "eps in the running variance": (RUN_VAR, RUN_VAR.replace("* var *", "* (var + self.eps) *")),
     "Bessel with the batch count": (RUN_VAR, RUN_VAR.replace("(self.n / max(self.n - 1, 1))", "(len(x) / max(len(x) - 1, 1))")),
-    "update in inference": ("mean, var = self.running_mean, self.running_var", "mean, var = self.running_mean, self.running_var; self.running_mean = self.running_mean * 0.9 + 0.1 * x.mean(self.axes)"),
-    "batch statistics in inference": ("mean, var = self.running_mean, self.running_var", "mean, var = x.mean(self.axes), x.var(self.axes)"),
+    "update in inference": (
+        "mean, var = self.running_mean, self.running_var",
+        "mean, var = self.running_mean, self.running_var; self.running_mean = self.running_mean * 0.9 + 0.1 * x.mean(self.axes)",
+    ),
+    "batch statistics in inference": (
+        "mean, var = self.running_mean, self.running_var",
+        "mean, var = x.mean(self.axes), x.var(self.axes)",
+    ),
     "training normalizes with the running statistics": (ROOT, "var = self.running_var\n        " + ROOT),
     "dx without the mean term": (DX, DX.replace("- (self.dbeta / self.n).reshape(self.shape) ", "")),
     "dx without the variance term": (DX, "dx = dy - (self.dbeta / self.n).reshape(self.shape)"),

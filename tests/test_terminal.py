@@ -83,9 +83,9 @@ def test_a_large_case_is_not_printed() -> None:
     assert "x = [[7]" not in on_terminal(msgspec.structs.replace(nonconformant(), results=rows))
 
 
-def test_the_next_command_is_the_script_or_else_the_replay() -> None:
+def test_the_next_command_is_the_script_or_else_the_pages() -> None:
     record = nonconformant()
-    assert "next: bnspec replay out/report.json --failure 1" in on_terminal(record)
+    assert "next: bnspec report out/report.json --out DIR" in on_terminal(record)
     assert "next: bnspec check student.py:BatchNorm --report DIR" in on_terminal(record, files=())
     rows = [msgspec.structs.replace(row, repro="repro_x.py") if row.status == "fail" else row for row in record.results]
     files = ("out/report.json", "out/repro_x.py")

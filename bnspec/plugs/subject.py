@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from bnspec.case import Array, Case, Gradients, Outcome
 from bnspec.convention import TORCH, Convention
 from bnspec.implementation import Setup
-from bnspec.plugs.link import Fault, Link
+from bnspec.plugs.faults import BudgetSpent, Fault, deliver
+from bnspec.plugs.link import Link
 from bnspec.protocol import PLAIN_DTYPES, Message
 
 CODES = {"bfloat16": "bf2", **{name: code for code, name in PLAIN_DTYPES.items()}}
@@ -17,6 +20,12 @@ CODES = {"bfloat16": "bf2", **{name: code for code, name in PLAIN_DTYPES.items()
 
 SCOPES = ("train", "infer", "running", "grad_train", "grad_infer")
 """The parts of a BatchNorm that can be asked about, apart from each other."""
+
+ANSWERS = {"forward": ("y",), "running": ("mean", "var"), "backward": ("dx",)}
+"""The arrays that the reply to an operation must have."""
+
+PER_CHANNEL = ("mean", "var", "dgamma", "dbeta")
+"""The arrays of a reply that have one number a channel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,27 +66,33 @@ class Conversation:
 class Subject:
     """An implementation under question, in one convention.
 
-    fixed   values that the implementation does not let itself be given ("eps", "momentum"): cases take these instead
-    trace   the requests of the current example, in order: what a failure shows and a repro script repeats
+    withheld  the parts of a setup that it does not let itself be given, which are left to it
+    fixed     what these are then, where that is known: a case that asks for another value is unsupported
+    lacks     the operations that it was thought to have, and has not
+    trace     the requests of the current example, in order: what a failure shows and a repro script repeats
     """
 
-    def __init__(self, link: Link, convention: Convention = TORCH, fixed: Mapping[str, float] | None = None) -> None:
+    def __init__(self, link: Link, convention: Convention = TORCH) -> None:
         self.link = link
         self.convention = convention
-        self.fixed = dict(fixed or {})
+        self.withheld: tuple[str, ...] = ()
+        self.fixed: dict[str, float] = {}
+        self.lacks: set[str] = set()
         self.trace: list[Message] = []
         self.noticed: tuple[str, ...] = ()
         self._layers = 0
+        self._channels = 0
 
     @property
     def scope(self) -> tuple[str, ...]:
         """Which of `SCOPES` the implementation offers at all."""
         words = self.link.started.words
-        gradients = self.convention.backward if words.get("backward") == "1" else "none"
+        has = {name: words.get(name) == "1" and name not in self.lacks for name in ("running", "backward")}
+        gradients = self.convention.backward if has["backward"] else "none"
         offered = {
             "train": True,
             "infer": True,
-            "running": words.get("running") == "1",
+            "running": has["running"],
             "grad_train": gradients != "none",
             "grad_infer": gradients == "train+infer",
         }
@@ -112,15 +127,31 @@ class Subject:
         return Conversation(self, self._layers)
 
     def ask(self, requests: list[Message]) -> list[Message]:
-        """Ask, remember what was asked, and let a fault carry it away."""
+        """Ask, remember what was asked, and let a fault carry it away. An answer without its arrays is a fault too."""
         self.trace.extend(requests)
         try:
             replies = self.link.ask(requests)
+            for request, reply in zip(requests, replies, strict=True):
+                if lack := _lack(request.op, reply, self._channels):
+                    deliver(Fault("error", lack, request.op))
         except Fault as fault:
             fault.trace = list(self.trace)
             raise
-        self.noticed = tuple(word for reply in replies for word in reply.words.get("noticed", "").split(",") if word)
+        self.noticed = tuple(word for reply in replies for word in reply.noticed)
         return replies
+
+    def refuses_values(self) -> bool:
+        """Whether the latest example, that was called unsupported, is answered with other finite numbers of the same shapes.
+
+        Then it was no missing capability: which x there is in an array of a known kind is nothing that can be declined.
+        """
+        if not all(np.isfinite(part.astype(float)).all() for message in self.trace for part in message.arrays.values()):
+            return False
+        try:
+            self.link.ask([_with_plain_values(message) for message in self.trace])
+        except (Fault, BudgetSpent):
+            return False
+        return True
 
     def _answer(self, case: Case, *, training: bool, backward: bool) -> Answer:
         self._layers += 1
@@ -141,7 +172,11 @@ class Subject:
         return Answer(found["y"], found.get("mean"), found.get("var"), gradients, steps, self.noticed)
 
     def _layer_request(self, case: Case, left: tuple[str, ...] = ()) -> Message:
-        setup = replace(Setup.of(case), **dict.fromkeys((*self.fixed, *left)))
+        self._channels = case.channels
+        for name, value in self.fixed.items():
+            if name not in left and not np.all(getattr(case, name) == value):
+                deliver(Fault("unsupported", f"{name} cannot be given; it is always {value:g}", "layer"))
+        setup = replace(Setup.of(case), **dict.fromkeys((*self.withheld, *left)))
         return setup_request(setup, self._layers)
 
 
@@ -164,3 +199,20 @@ def setup_request(setup: Setup, number: int) -> Message:
 
 def _gradients(reply: Message) -> Gradients:
     return Gradients(reply.arrays["dx"], reply.arrays.get("dgamma"), reply.arrays.get("dbeta"))
+
+
+def _lack(op: str, reply: Message, channels: int) -> str:
+    """What the reply to an operation lacks, in a sentence; "" for none. Ours lack nothing, but others write programs too."""
+    for name in ANSWERS.get(op, ()):
+        if name not in reply.arrays:
+            return f"the reply to {op} must have the array {name}; it has {', '.join(reply.arrays) or 'none'}"
+    for name, values in reply.arrays.items():
+        if name in PER_CHANNEL and values.shape != (channels,):
+            return f"{name} has shape {values.shape}; one number a channel, ({channels},), was expected"
+    return ""
+
+
+def _with_plain_values(message: Message) -> Message:
+    """The same request with -1, 0, 1, 2, -1, ... as its x or dy."""
+    plain = {name: (np.arange(part.size) % 4 - 1).reshape(part.shape).astype(part.dtype) for name, part in message.arrays.items()}
+    return message if message.op == "layer" else Message(message.words, plain)

@@ -71,7 +71,7 @@ class Chapter:
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """One law that does not hold: `row` shows it best, `number` is its K for `bnspec replay`, `dtypes` are all that fail."""
+    """One law that does not hold: `row` shows it best, `number` is its place among the failures, `dtypes` are all that fail."""
 
     number: int
     row: Row

@@ -167,17 +167,18 @@ def _wrote(files: Sequence[str]) -> str:
 
 
 def _next(record: Record, files: Sequence[str]) -> str:
-    """The most useful command now: the script of the worst failure, its replay, or a deeper look."""
+    """The most useful command now: the script of the worst failure, the pages, or a deeper look."""
     target = shlex.quote(one_line(record.target))
     if not record.results:
         return "bnspec check --help"
     if record.verdict != "nonconformant":
-        return f"bnspec bench {target}" if record.profile == "deep" else f"bnspec check {target} --profile deep"
+        deeper = {"smoke": "standard", "standard": "deep"}.get(record.profile, "deep")
+        return f"bnspec check {target} --profile {deeper}"
     worst = findings(record)[0]
     if script := next((name for name in files if PurePath(name).name == worst.row.repro), None):
         return f"python {shlex.quote(script)}"
     if written := next((name for name in files if name.endswith(".json")), None):
-        return f"bnspec replay {shlex.quote(written)} --failure {worst.number}"
+        return f"bnspec report {shlex.quote(written)} --out DIR   (pages, and a script for each failure)"
     return f"bnspec check {target} --report DIR   (pages, and a script for each failure)"
 
 
