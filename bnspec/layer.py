@@ -60,9 +60,8 @@ class BatchNorm:
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """y shaped as x. Training normalizes with the batch's statistics and moves the running ones; inference reads them only."""
-        by_batch = training and not (x.size == 0 and self.convention.empty_batch == "unchanged")
-        normalized = self._train(x) if by_batch else self._infer(x)
-        self._latest = (normalized, by_batch)
+        normalized = self._train(x) if training else self._infer(x)
+        self._latest = (normalized, training)
         return normalized.y
 
     def backward(self, dy: Array) -> tuple[Array, Array | None, Array | None]:
@@ -72,7 +71,8 @@ class BatchNorm:
         normalized, training = self._latest
         if self.convention.backward == "none" or (self.convention.backward == "train" and not training):
             raise NotOffered(f"no gradients of {'training' if training else 'inference'} in this convention")
-        differentiate = gradients.train_backward if training else gradients.infer_backward
+        by_batch = training and dy.size > 0  # of no values there is no mean to go through
+        differentiate = gradients.train_backward if by_batch else gradients.infer_backward
         latest = differentiate(dy, self.gamma, normalized, channel_axis=self.channel_axis)
         if self.convention.accumulate:
             latest = _added(self._gradients, latest)
@@ -89,6 +89,8 @@ class BatchNorm:
 
     def _train(self, x: Array) -> spec.Normalized:
         m = x.size // max(len(self.gamma), 1)
+        if m == 0 and self.convention.empty_batch == "unchanged":
+            return self._infer(x)
         if m == 1 and self.convention.single_value == "error":
             raise spec.SingleValue(f"training needs more than one value a channel; x has shape {x.shape}")
         normalized = spec.normalize(x, self.gamma, self.beta, eps=self.eps, channel_axis=self.channel_axis)

@@ -178,7 +178,7 @@ def _next(record: Record, files: Sequence[str]) -> str:
     if script := next((name for name in files if PurePath(name).name == worst.row.repro), None):
         return f"python {shlex.quote(script)}"
     if written := next((name for name in files if name.endswith(".json")), None):
-        return f"bnspec report {shlex.quote(written)} --out DIR   (pages, and a script for each failure)"
+        return f"bnspec report {shlex.quote(written)} --out DIR"
     return f"bnspec check {target} --report DIR   (pages, and a script for each failure)"
 
 

@@ -1,0 +1,151 @@
+"""What an implementation offers at all: ranks, dtypes, and the parts of a setup that it lets itself be given. Seen by asking.
+
+What is refused is a missing capability. A layer without gamma, without running statistics, with an eps of its own or for images
+only can still be asked about the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bnspec.case import HALF_DTYPES, Array, Case, dtype_named, parameter_dtype
+from bnspec.plugs.faults import BudgetSpent, Fault
+from bnspec.plugs.subject import Answer, Subject
+
+RANKS = (2, 3, 4, 5)
+"""The ranks that are tried."""
+
+LENGTHS = (2, 5, 4, 7, 6)
+"""Sizes of the axes of a probe, all different and different from C = 3, so that a mistaken axis fails instead of passing."""
+
+PARTS = ("eps", "momentum", "gamma", "beta", "running_mean", "running_var")
+"""The parts of a setup that a layer may refuse to be given."""
+
+MOMENTA = (0.25, 0.875)
+"""Two arguments, none of them the complement of the other, exact in every dtype."""
+
+
+def pair_case(subject: Subject, dtype: str, *, rank: int | None = None, center: float = 4.0, spread: float = 1.0) -> Case:
+    """Two values a channel, center - spread and center + spread: mean center, biased variance spread**2, unbiased twice that."""
+    rank = subject.convention.ranks[0] if rank is None else rank
+    axis = subject.convention.channel_axis
+    shape = [1] * rank
+    shape[axis] = 3
+    shape[0 if axis % rank else 1] = 2
+    sign = np.ones(shape)
+    np.moveaxis(sign, 0 if axis % rank else 1, 0)[0] = -1
+    x = (center + spread * sign).astype(dtype_named(dtype))
+    kept = parameter_dtype(dtype)
+    ones = np.ones(3, kept)
+    return Case(x, ones, 0 * ones, 0 * ones, 16 * ones, 0.5, MOMENTA[0], np.ones_like(x), axis)
+
+
+def tried(subject: Subject, case: Case) -> Answer | Fault:
+    """The answer to a training step, or the fault. What is found not to have `running` is asked again without it."""
+    subject.begin()
+    try:
+        return subject.train(case)
+    except Fault as fault:
+        if fault.status == "unsupported" and fault.op == "running" and "running" in subject.scope:
+            subject.lacks.add("running")
+            return tried(subject, case)
+        return fault
+    except BudgetSpent as spent:
+        return Fault("crash", str(spent), "layer")
+
+
+def answered(subject: Subject, case: Case) -> Answer | None:
+    """The answer to a training step, None where there is none of the right shape."""
+    answer = tried(subject, case)
+    return None if isinstance(answer, Fault) or answer.y.shape != case.x.shape else answer
+
+
+def find_ranks(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[str], warnings: list[str]) -> dict[str, Any]:
+    """The ranks that are answered with the right shape, and the channel axis; sets what of a setup is withheld.
+
+    Channels last are taken only where channels first fail. The first dtype in which any rank is answered decides.
+    """
+    axes = [declared["channel_axis"]] if "channel_axis" in declared else [1, -1]
+    for dtype in sorted(dtypes, key=lambda name: name in HALF_DTYPES):
+        told: list[str] = []
+        offered = {axis: _offered(subject, declared.get("ranks", RANKS), axis, dtype, told) for axis in axes}
+        axis = max(axes, key=lambda axis: (sum(rank > 2 for rank in offered[axis]), len(offered[axis]), axis == axes[0]))
+        warnings += dict.fromkeys(told)
+        if offered[axis]:
+            return {"ranks": offered[axis], "channel_axis": axis}
+    return {"ranks": [2], "channel_axis": axes[0]}
+
+
+def _offered(subject: Subject, ranks: Iterable[int], axis: int, dtype: str, told: list[str]) -> list[int]:
+    """The ranks that are answered; the first of them decides what is withheld."""
+    found: list[int] = []
+    for rank in ranks:
+        subject.convention = replace(subject.convention, channel_axis=axis, ranks=(rank,))
+        case = _unlike_sizes(subject, rank, axis, dtype)
+        if found:
+            answer = tried(subject, case)
+        else:
+            subject.withheld, answer = (), tried(subject, case)
+            if isinstance(answer, Fault) and answer.status == "unsupported":
+                answer = _withhold(subject, case, answer)
+        if isinstance(answer, Answer) and answer.y.shape == case.x.shape:
+            found.append(rank)
+        elif isinstance(answer, Fault) and answer.status in ("crash", "timeout"):
+            told.append(f"rank {rank} ends in a {answer.status} and is not asked: {first_line(answer)}")
+    return found
+
+
+def _unlike_sizes(subject: Subject, rank: int, axis: int, dtype: str) -> Case:
+    shape = list(LENGTHS[:rank])
+    shape[axis] = 3
+    x = (np.arange(np.prod(shape)) % 11).reshape(shape).astype(dtype_named(dtype))
+    return pair_case(subject, dtype, rank=rank).replace(x=x, dy=None)
+
+
+def _withhold(subject: Subject, case: Case, refusal: Fault) -> Answer | Fault:
+    """Find the parts of the setup without which the case is answered; the last answer, or the refusal where none helps."""
+    subject.withheld = PARTS
+    if isinstance(tried(subject, case), Fault):
+        subject.withheld = ()
+        return refusal
+    refused = []
+    for name in PARTS:
+        subject.withheld = tuple(other for other in PARTS if other != name)
+        if isinstance(tried(subject, case), Fault):
+            refused.append(name)
+    subject.withheld = tuple(refused)
+    return tried(subject, case)
+
+
+def find_dtypes(subject: Subject, dtypes: Iterable[str]) -> dict[str, str]:
+    """Why each dtype is not offered, "" where it is. Where none is, all are asked: then it is no missing capability.
+
+    Nor is a crash or a hang: a dtype with which the process ends is asked, and the properties say so.
+    """
+    refused: dict[str, str] = {}
+    for dtype in dtypes:
+        try:
+            answer = tried(subject, pair_case(subject, dtype))
+        except TypeError as trouble:
+            refused[dtype] = f"{dtype} is not offered: {trouble}"
+            continue
+        if isinstance(answer, Fault):
+            refused[dtype] = f"{dtype} is not offered: {first_line(answer)}" if answer.status in ("unsupported", "error") else ""
+        else:
+            narrow = dtype == "float64" and answer.y.dtype.itemsize < 8
+            refused[dtype] = f"float64 in, {answer.y.dtype} out: float64 is not offered" if narrow else ""
+    return refused if any(not why for why in refused.values()) else dict.fromkeys(refused, "")
+
+
+def first_line(fault: Fault) -> str:
+    """What it said first."""
+    return fault.text.strip().split("\n")[0] or "no reason was given"
+
+
+def first_samples(x: Array, case: Case, count: int = 1) -> Array:
+    """The first samples of x, the batch being the first axis that is not the channel's."""
+    return np.ascontiguousarray(np.take(x, range(count), 0 if case.channel_axis % x.ndim else 1))
