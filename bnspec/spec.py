@@ -53,9 +53,8 @@ def reduction_axes(x: Array, channel_axis: int) -> tuple[int, ...]:
 def per_channel(values: Array, x: Array, channel_axis: int) -> Array:
     """A (C,) parameter, shaped to broadcast over x: (1, C, 1, 1) for an x of (N, C, H, W). Raises ValueError where C differs."""
     if values.shape != (x.shape[channel_axis],):
-        raise ValueError(
-            f"x {x.shape} has {x.shape[channel_axis]} channels on axis {channel_axis}; the parameters are {values.shape}"
-        )
+        expected = f"({x.shape[channel_axis]},), one value a channel of x {x.shape}"
+        raise ValueError(f"a parameter must have shape {expected}; got {values.shape}")
     shape = [1] * x.ndim
     shape[channel_axis] = -1
     return values.astype(working_dtype(x.dtype), copy=False).reshape(shape)
@@ -77,8 +76,8 @@ def normalize(x: Array, gamma: Array, beta: Array, *, eps: float, channel_axis: 
     x_hat = (x - mean) / sqrt(var + eps)   "normalize"             eps inside the root
     y     = gamma * x_hat + beta           "scale and shift"       gamma, beta: (C,); y shaped as x
 
-    Half inputs are calculated in float32 and y is rounded once. A constant channel gives y = beta.
-    Raises `EmptyBatch` when m == 0 and `ZeroVariance` for a constant channel without eps.
+    Half inputs are calculated in float32 and y is rounded once. A constant channel gives y = beta, but for what rounding of the
+    mean leaves of x - mean. Raises `EmptyBatch` when m == 0 and `ZeroVariance` where var + eps is 0.
     """
     axes = reduction_axes(x, channel_axis)
     if x.size == 0:

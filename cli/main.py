@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
+from cyclopts.validators import Number
 
 from bnspec import __version__
 
 USAGE = 2
 """Exit code for what could not be run: bad usage, an unknown target, an interruption."""
+
+LONGEST_CALL = 86_400.0
+"""Seconds, a day: what waits longer for one answer is no run any more, and timers end somewhere."""
 
 Dtype = Literal["float16", "bfloat16", "float32", "float64"]
 
@@ -38,7 +43,7 @@ def check(
     json: Path | None = None,
     report: Path | None = None,
     convention: str | None = None,
-    timeout: float = 10.0,
+    timeout: Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_CALL))] = 10.0,
     in_process: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Ask an implementation every property and say what came of it.
@@ -102,13 +107,20 @@ def report(records: list[Path], /, *, out: Path = Path("reports/out")) -> int:
 
 
 def main() -> None:
-    """The console script: exit codes as `check` says; bad usage is one sentence and 2."""
+    """The console script: exit codes as `check` says. Bad usage is one sentence and 2; so are our own failures: 1 is a verdict."""
     try:
         code = app(exit_on_error=False, print_error=False)
     except CycloptsError as trouble:
         print(f"bnspec: {' '.join(str(trouble).split())}  (bnspec --help says what there is)", file=sys.stderr)
         code = USAGE
     except KeyboardInterrupt:
+        code = USAGE
+    except OSError as trouble:
+        print(f"bnspec: {trouble}", file=sys.stderr)
+        code = USAGE
+    except Exception:
+        traceback.print_exc()
+        print("bnspec itself failed here, which is its bug and not yours", file=sys.stderr)
         code = USAGE
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -67,9 +67,9 @@ def run(target: str, options: Options, progress: Progress) -> Outcome:
         )
     except (Fault, BadConvention) as trouble:
         why = trouble.text if isinstance(trouble, Fault) else str(trouble)
-        return Outcome(_unasked(target, options, why, perf_counter() - started))
+        return Outcome(unasked(target, options, why, perf_counter() - started))
     except KeyboardInterrupt:
-        return Outcome(_unasked(target, options, "interrupted before the first question", perf_counter() - started), True)
+        return Outcome(unasked(target, options, "interrupted before the first question", perf_counter() - started), True)
     code = _pytest(target, session, Selection(options.only, options.skip), progress)
     interrupted = code == pytest.ExitCode.INTERRUPTED
     return Outcome(_record(target, options, session, perf_counter() - started, interrupted), interrupted)
@@ -90,7 +90,7 @@ def _pytest(target: str, session: Session, selection: Selection, progress: Progr
     for quiet in ("terminal", "cacheprovider", "warnings", "faulthandler", "junitxml"):
         arguments += ["-p", f"no:{quiet}"]
     _forget_properties(files)
-    with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""):
+    with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS="", HYPOTHESIS_STORAGE_DIRECTORY=os.devnull):
         from bnspec.properties import plugin
 
         return int(pytest.main(arguments, plugins=[plugin, _Named(session), selection, progress]))
@@ -149,7 +149,7 @@ def _record(target: str, options: Options, session: Session, seconds: float, int
     )
 
 
-def _unasked(target: str, options: Options, why: str, seconds: float) -> record.Record:
+def unasked(target: str, options: Options, why: str, seconds: float = 0.0) -> record.Record:
     """The record of a target that could not be asked."""
     return record.Record(**_said(target, options), verdict="inconclusive", scope=[], reason=why, seconds=seconds)
 

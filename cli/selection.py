@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -21,17 +22,26 @@ class Selection:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Runs before the plan is made, so that what is left out is not in it."""
         laws = {id(item): item.function.law for item in items}  # type: ignore[attr-defined]
-        self._check({law.name for law in laws.values()})
         items[:] = [item for item in items if self._wanted(laws[id(item)])]
 
     def _wanted(self, law: Law) -> bool:
         names = {law.name, law.chapter}
         return (not self.only or not names.isdisjoint(self.only)) and names.isdisjoint(self.skip)
 
-    def _check(self, names: set[str]) -> None:
-        known = names | set(CHAPTERS)
+    def unknown(self) -> str:
+        """One sentence about the first name that is neither a property's nor a chapter's; "" where all are known."""
+        if not (self.only or self.skip):
+            return ""
+        known = {*CHAPTERS, *(law.name for law in every_law())}
         for name in (*self.only, *self.skip):
             if name not in known:
                 near = get_close_matches(name, sorted(known), 3)
-                hint = f"; did you mean {' or '.join(near)}?" if near else f"; the chapters are {', '.join(CHAPTERS)}"
-                raise pytest.UsageError(f"there is no property or chapter {name!r}{hint}")
+                hint = f"did you mean {' or '.join(near)}?" if near else f"the chapters are {', '.join(CHAPTERS)}"
+                return f"there is no property or chapter {name!r}; {hint}"
+        return ""
+
+
+def every_law() -> list[Law]:
+    """All the laws there are, chapter by chapter, as written."""
+    chapters = [importlib.import_module(f"bnspec.properties.test_{chapter}") for chapter in CHAPTERS]
+    return [test.law for chapter in chapters for test in vars(chapter).values() if isinstance(getattr(test, "law", None), Law)]

@@ -13,7 +13,7 @@ from bnspec.case import Array, Case
 from bnspec.confidence import finite_difference_check
 from bnspec.exact import Exact
 from bnspec.plugs.subject import Subject
-from bnspec.properties.judge import judge, train_truth
+from bnspec.properties.judge import columns, judge, train_truth
 
 STEP = {"float32": 2.0**-4, "float64": 2.0**-15}
 """Half the distance of the two points in standard deviations, near the cube root of the unit roundoff."""
@@ -34,11 +34,12 @@ def along_x(bn: Subject, case: Case) -> None:
     """L(x + h d) - L(x - h d) against <dx, 2 h d>, in one normal direction a channel."""
     centre = _truth(case)
     check = finite_difference_check(case, _direction(case), STEP[case.dtype], _truth, centre=centre)
-    y_plus, y_minus = (bn.train(point).y for point in (check.plus, check.minus))
-    answer = bn.train_gradients(case)
+    plus, minus, answer = bn.train(check.plus), bn.train(check.minus), bn.train_gradients(case)
+    for asked, name in ((plus, "y"), (minus, "y"), (answer, "dx")):
+        columns(asked, name, case)
     moved = case.columns(check.plus.x) - case.columns(check.minus.x)
     slope = (np.asarray(centre[0].dx) * moved).sum(0)
-    got = slope - check.residual(y_plus, y_minus, answer.gradients.dx)  # type: ignore[union-attr]
+    got = slope - check.residual(plus.y, minus.y, answer.gradients.dx)  # type: ignore[union-attr]
     judge(answer, "dx", got, slope, check.tolerance + 2.0**-51 * np.abs(slope), case=case, why=_why("x", "<dx, d>"))
 
 
@@ -48,7 +49,7 @@ def along_parameter(bn: Subject, case: Case, name: str) -> None:
     step = np.exp2(np.floor(np.log2(np.abs(parameter) + 1))).astype(parameter.dtype)
     plus, minus = (case.replace(**{name: (parameter + sign * step).astype(parameter.dtype), "dy": None}) for sign in (1, -1))
     moved = getattr(plus, name).astype(float) - getattr(minus, name).astype(float)
-    difference = case.columns(bn.train(plus).y) - case.columns(bn.train(minus).y)
+    difference = columns(bn.train(plus), "y", case) - columns(bn.train(minus), "y", case)
     answer = bn.train_gradients(case)
     gradient = getattr(answer.gradients, f"d{name}")
     if gradient is None:

@@ -74,6 +74,10 @@ def plain_upstream(w: Array, z: Array) -> Array:
 UPSTREAMS = (offset_upstream, aligned_upstream, plain_upstream)
 
 
+STATE = ("gamma", "beta", "running_mean", "running_var")
+"""What `parameters` and `defaults` give, in this order."""
+
+
 def parameters(z: Array, std: float) -> tuple[Array, Array, Array, Array]:
     """(gamma, beta, running_mean, running_var) from four rows of numbers: gamma never 0, all away from their defaults."""
     gamma = np.where(z[0] == 0, -1.0, z[0])

@@ -89,14 +89,28 @@ def component(answer: Answer, name: str) -> Array | None:
     return found
 
 
+def columns(answer: Answer, name: str, case: Case) -> Array:
+    """A component that every implementation has, y or dx, as float64 columns; another shape than x's is a deviation."""
+    found = component(answer, name)
+    assert found is not None
+    return _columns(found, case, name, answer)
+
+
 def assert_near(answer: Answer, truth: Truth, *names: str) -> None:
     """Each named component within its bound of the truth, element by element."""
     for name in names:
         got = component(answer, name)
         if got is not None:
-            columns = _columns(got, truth.case, name, answer)
             low = truth.exact.low.get(name, 0.0)
-            judge(answer, name, columns, truth.value(name), truth.bound(name), low=low, case=truth.case)
+            judge(
+                answer,
+                name,
+                _columns(got, truth.case, name, answer),
+                truth.value(name),
+                truth.bound(name),
+                low=low,
+                case=truth.case,
+            )
 
 
 def assert_same(
@@ -106,8 +120,8 @@ def assert_same(
     got, want = component(answer, name), component(other, name)
     if got is None or want is None:
         return
-    columns, wanted = _columns(got, case, name, answer), _columns(want, case, name, other) * factor
-    judge(answer, name, columns, wanted, np.broadcast_to(tolerance, columns.shape), case=case, why=why)
+    given, wanted = _columns(got, case, name, answer), _columns(want, case, name, other) * factor
+    judge(answer, name, given, wanted, np.broadcast_to(tolerance, given.shape), case=case, why=why)
 
 
 def judge(
@@ -120,14 +134,19 @@ def judge(
     case: Case,
     low: Array | float = 0.0,
     why: str = "",
+    chance: bool = False,
 ) -> None:
-    """The one comparison: |got - want| <= tolerance everywhere, in float64 columns; `want + low` where `low` is given."""
+    """The one comparison: |got - want| <= tolerance everywhere, in float64 columns; `want + low` where `low` is given.
+
+    `chance`: the tolerance is mostly of chance and not of rounding, so its ratio is no measure of accuracy.
+    """
     with np.errstate(all="ignore"):
         error = np.abs(got - want - low)
         if not np.all(error <= tolerance):
+            tolerance = np.where(np.isnan(tolerance), np.inf, tolerance)  # 0 times no promise at all is no promise
             error = _forgiven(error, got, want, tolerance, case.dtype)
         ratio = error / np.maximum(tolerance, SMALLEST)
-    _count(ratio, want, tolerance)
+    _count(ratio * (not chance), want, tolerance)
     worst = np.unravel_index(np.argmax(ratio), ratio.shape)
     if ratio[worst] > 1:
         place = tuple(int(at) for at in worst)

@@ -30,10 +30,17 @@ def settle(row: Row, tally: Tally, error: BaseException | None) -> None:
     row.examples, row.informative, row.declined = tally.examples - tally.declined, tally.informative, tally.declined
     row.worst_ratio = tally.worst_ratio
     row.status, row.reason = _status(tally, error)
-    if isinstance(error, Deviation):
-        row.counterexample = counterexample(error.finding)
-    elif isinstance(error, Fault):
-        row.counterexample = {"message": error.text, "component": error.op, "trace": steps(error.trace)}
+    shown = _latest(error) if isinstance(error, Flaky) else error
+    if isinstance(shown, Deviation):
+        row.counterexample = counterexample(shown.finding)
+    elif isinstance(shown, Fault):
+        row.counterexample = {"message": shown.text, "component": shown.op, "trace": steps(shown.trace)}
+
+
+def _latest(flaky: Flaky) -> BaseException | None:
+    """What was raised when the case failed that did not fail again; None where Hypothesis does not say."""
+    inner: tuple[BaseException, ...] = getattr(flaky, "exceptions", ())
+    return next((error for error in inner if isinstance(error, Deviation | Fault)), None)
 
 
 def _status(tally: Tally, error: BaseException | None) -> tuple[str, str]:
@@ -55,8 +62,10 @@ def _status(tally: Tally, error: BaseException | None) -> tuple[str, str]:
 
 def _passed(tally: Tally) -> tuple[str, str]:
     asked = tally.examples - tally.declined - tally.unasked
+    if tally.declined > asked:
+        return "unsupported", tally.why or "not offered"
     if not asked:
-        return ("unsupported", tally.why or "not offered") if tally.declined else ("vacuous", "no case could be asked")
+        return "vacuous", "no case could be asked"
     if tally.informative < max(1, MIN_INFORMATIVE_SHARE * asked):
         return "vacuous", f"only {tally.informative} of {asked} cases could have told right from wrong"
     return "pass", ""

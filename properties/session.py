@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, reject, seed, settings
 
@@ -16,6 +17,7 @@ from bnspec.convention import NAMED, BadConvention, Convention
 from bnspec.plugs.link import BudgetSpent, Fault, open_link
 from bnspec.plugs.probe import Measured, measure
 from bnspec.plugs.subject import Subject
+from bnspec.properties import judge
 from bnspec.properties.laws import CHAPTERS, Law
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
@@ -23,6 +25,12 @@ from bnspec.properties.stage import Declined, Refused, Stage, current, on_stage
 
 MIN_EXAMPLES = 5
 """No property gets fewer: one case of a kind shows little."""
+
+PATIENCE = 20
+"""Cases that are declined before a property is given up as not offered; Hypothesis would go on to ten times its examples."""
+
+CAPABILITIES = ("ranks", "backward", "affine")
+"""What in a convention is no choice but an offer."""
 
 SETTINGS = settings(
     deadline=None,
@@ -37,15 +45,18 @@ SETTINGS = settings(
 
 
 def declared_choices(option: str | None, adapter_toml: str) -> dict[str, Any]:
-    """What is declared: by --bn-convention (a name, or a TOML file), else by the adapter itself; the rest is measured."""
+    """What is declared: by --bn-convention (a name, or a TOML file), else by the adapter itself; the rest is measured.
+
+    A name stands for choices. What an implementation offers besides is its own affair, and seen by asking.
+    """
     if option in NAMED:
-        return NAMED[option].to_mapping()
-    if option is None:
-        return tomllib.loads(adapter_toml)
-    path = Path(option)
-    if not path.is_file():
+        return {name: choice for name, choice in NAMED[option].to_mapping().items() if name not in CAPABILITIES}
+    path = Path(option or "")
+    if option is not None and not path.is_file():
         raise BadConvention(f"--convention takes a TOML file or one of {', '.join(NAMED)}; there is no file {option}")
-    return Convention.from_toml(path.read_text(encoding="utf-8")).to_mapping()
+    text = adapter_toml if option is None else path.read_text(encoding="utf-8")
+    Convention.from_toml(text)  # raises BadConvention
+    return tomllib.loads(text)
 
 
 def open_session(
@@ -171,6 +182,16 @@ def _prepare(function: Callable[..., Any], law: Law, examples: int, seed_: int) 
     settings(SETTINGS, max_examples=max(MIN_EXAMPLES, round(examples * law.share)))(function)
 
 
+def _decline(stage: Stage, why: str) -> None:
+    """This case is not offered. Where of `PATIENCE` cases hardly any is, the property counts as not offered."""
+    tally = stage.tally
+    tally.declined += 1
+    tally.why = why
+    if tally.declined >= PATIENCE and tally.declined > 9 * (tally.examples + 1 - tally.declined):
+        pytest.skip(why)
+    reject()
+
+
 def _counted(inner: Callable[..., None]) -> Callable[..., None]:
     """An example: a new trace, one more in the tally; what is not offered is no example."""
 
@@ -181,23 +202,22 @@ def _counted(inner: Callable[..., None]) -> Callable[..., None]:
         stage.subject.begin()
         stage.tally.told = False
         try:
-            inner(*args, **kwargs)
+            with np.errstate(all="ignore"):  # numbers that are none come from the judged, and are judged
+                inner(*args, **kwargs)
         except Declined as why:
             stage.tally.declined += 1
             pytest.skip(str(why))
         except Refused as why:
-            stage.tally.declined += 1
-            stage.tally.why = str(why)
-            reject()
+            _decline(stage, str(why))
         except BudgetSpent:
             stage.tally.unasked += 1
             reject()
         except Fault as fault:
-            if fault.status == "unsupported":
-                stage.tally.declined += 1
-                stage.tally.why = fault.text
-                reject()
-            raise
+            if fault.status != "unsupported":
+                raise
+            if fault.op in ("forward", "backward") and stage.subject.refuses_values():
+                judge.reject(fault.op, None, f"these values are refused, and others of the same shape are not: {fault.text}")
+            _decline(stage, fault.text)
         finally:
             stage.tally.examples += 1
             stage.tally.informative += stage.tally.told

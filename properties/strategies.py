@@ -94,7 +94,8 @@ def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spre
     eps, kappa, spread, rounding, family, upstream, weight, plain = pick(
         number, *scales, families.INPUTS, families.UPSTREAMS, BATCH_WEIGHTS, PLAIN
     )
-    eps, momentum = _fixed("eps", eps), _fixed("momentum", stage.convention.argument(weight))
+    fixed = {} if stage.subject is None else stage.subject.fixed
+    eps, momentum = fixed.get("eps", eps), fixed.get("momentum", stage.convention.argument(weight))
     std = _spread(spread, eps)
     n, c, *positions = shape = fit_rank(shape, stage.convention.ranks)
     m = n * prod(positions)
@@ -106,12 +107,8 @@ def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spre
     placed = _placed(shape, axis)
     x, dy = (from_columns(values.astype(dtype), placed, axis) for values in columns)
     state = families.defaults(c) if plain else families.parameters(draws[2 * m :], std)
-    return Case(x, *(values.astype(kept) for values in state), eps, momentum, dy, axis)
-
-
-def _fixed(name: str, drawn: float) -> float:
-    subject = current().subject
-    return drawn if subject is None else subject.fixed.get(name, drawn)
+    given = {name: np.full(c, fixed.get(name, values), kept) for name, values in zip(families.STATE, state, strict=True)}
+    return Case(x, **given, eps=eps, momentum=momentum, dy=dy, channel_axis=axis)
 
 
 def _spread(spread: float | str, eps: float) -> float:
@@ -165,3 +162,38 @@ def cancelling_cases() -> st.SearchStrategy[Case]:
         return build(shape, number, seed, kappas=CANCELLING[current().dtype], spreads=(1.0, 2.0))
 
     return st.builds(make, shapes, _NUMBER, _SEED)
+
+
+LARGE_SHAPES = ((1500, 3), (4099, 2), (37, 3, 41), (16, 5, 17, 11), (3, 2, 13, 9, 8))
+"""A thousand values a channel and more, most of them no power of two."""
+
+WIDE_SHAPES = ((3, 31), (2, 33), (5, 65), (3, 129), (2, 33, 3), (3, 65, 2, 2), (2, 35, 1, 2, 1))
+"""Many channels."""
+
+
+def large_cases() -> st.SearchStrategy[Case]:
+    """Cases of many values a channel."""
+    return _built(st.sampled_from(LARGE_SHAPES), kappas=KAPPA[:4])
+
+
+def wide_cases() -> st.SearchStrategy[Case]:
+    """Cases of many channels."""
+    return _built(st.sampled_from(WIDE_SHAPES), kappas=KAPPA)
+
+
+SCALES = {"float64": 2.0**300, "float32": 2.0**30, "bfloat16": 2.0**20, "float16": 2.0**6}
+"""How far from 1 the deviation may lie, both ways, so that squares and their sums stay in range."""
+
+
+def extreme_cases() -> st.SearchStrategy[Case]:
+    """Deviations at the ends of the range; eps is then far above the variance, or far below."""
+
+    def make(shape: Shape, number: int, seed: int) -> Case:
+        scale = SCALES[current().dtype]
+        return build(shape, number, seed, kappas=KAPPA[:4], spreads=(scale, 1 / scale))
+
+    return st.builds(make, st.sampled_from([shape for shape in SHAPES if prod(shape) <= 24]), _NUMBER, _SEED)
+
+
+def _built(shapes: st.SearchStrategy[Shape], *, kappas: Sequence[float]) -> st.SearchStrategy[Case]:
+    return st.builds(lambda shape, number, seed: build(shape, number, seed, kappas=kappas), shapes, _NUMBER, _SEED)

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from bnspec.case import Array, Case
-from bnspec.plugs.subject import Answer, Subject
-from bnspec.properties.judge import judge, train_truth
+from bnspec.plugs.subject import Answer, Conversation, Subject
+from bnspec.properties.judge import Truth, columns, judge, train_truth
 from bnspec.properties.stage import current
 from bnspec.properties.strategies import build
 
@@ -29,47 +29,66 @@ class Stream:
     std: float
 
 
-@dataclass(frozen=True, eq=False)
-class Followed:
-    """Where a layer stood after its batches, the bounds of both running statistics there, and the weight of every step."""
-
-    answer: Answer
-    bounds: dict[str, Array]
-    weights: tuple[float, ...]
-
-
 def _fractions(values: Array, low: Array | float = 0.0) -> list[Fraction]:
     lows = np.broadcast_to(low, values.shape).tolist()
     return [Fraction(a) + Fraction(b) for a, b in zip(values.astype(np.float64).tolist(), lows, strict=True)]
 
 
-def follow(bn: Subject, case: Case, batches: Sequence[Array]) -> Followed:
-    """Train one layer on `batches` and judge its running statistics against the recursion in exact fractions.
+class Ledger:
+    """The running statistics of one layer in exact fractions, kept beside it, and how far a right layer's may be from them.
 
     The bound of step k is what rounding may do in it, plus what is left of the bound before it: the step's weight of the old value.
     """
-    convention, kept = current().convention, case.running_mean.dtype
-    layer = bn.layer(case)
-    state = {name: _fractions(getattr(case, name)) for name in STATISTICS}
-    limits = {name: np.zeros(case.channels) for name in STATISTICS}
-    for step, x in enumerate(batches, 1):
-        y = layer.forward(x, training=True)
-        old = {name: np.array([float(value) for value in state[name]]).astype(kept) for name in STATISTICS}
-        truth = train_truth(case.replace(x=x, dy=None, **old), step=step)
-        weight = convention.batch_weight(case.momentum, step)
-        factor = {"running_mean": Fraction(1), "running_var": convention.variance_factor(case.m, case.x.ndim)}
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self.weights: list[float] = []
+        self.bounds = {name: np.zeros(case.channels) for name in STATISTICS}
+        self._state = {name: _fractions(getattr(case, name)) for name in STATISTICS}
+
+    def train(self, x: Array) -> Truth:
+        """A training step on `x`: the state moves on; the truth of the step's output."""
+        convention, step = current().convention, len(self.weights) + 1
+        old = {name: np.array([float(value) for value in values]) for name, values in self._state.items()}
+        kept = self.case.running_mean.dtype
+        here = self.case.replace(x=x, **{name: values.astype(kept) for name, values in old.items()})
+        truth, weight = train_truth(here, step=step), convention.batch_weight(self.case.momentum, step)
+        factor = {"running_mean": Fraction(1), "running_var": convention.variance_factor(here.m, x.ndim)}
         for name, statistic in STATISTICS.items():
             new = _fractions(truth.value(statistic), truth.exact.low.get(statistic, 0.0))
-            state[name] = [(1 - weight) * a + weight * factor[name] * b for a, b in zip(state[name], new, strict=True)]
-            limits[name] = float(abs(1 - weight)) * limits[name] + truth.bound(name)
-    answer = Answer(y, *layer.running(), None, dict.fromkeys(STATISTICS, layer.latest))
-    for name in STATISTICS:
-        want = np.array([float(value) for value in state[name]])
-        rest = np.array([float(value - Fraction(hi)) for value, hi in zip(state[name], want.tolist(), strict=True)])
-        got = getattr(answer, name).astype(np.float64)
-        judge(answer, name, got, want, limits[name], low=rest, case=case, why=f"after {len(batches)} training steps")
-    weights = tuple(float(convention.batch_weight(case.momentum, step)) for step in range(1, len(batches) + 1))
-    return Followed(answer, limits, weights)
+            pairs = zip(self._state[name], new, strict=True)
+            self._state[name] = [(1 - weight) * a + weight * factor[name] * b for a, b in pairs]
+            self.bounds[name] = float(abs(1 - weight)) * self.bounds[name] + truth.bound(name)
+        self.weights.append(float(weight))
+        return truth
+
+    def check(self, answer: Answer) -> None:
+        """Judge the running statistics that the layer shows now."""
+        for name in STATISTICS:
+            state = self._state[name]
+            want = np.array([float(value) for value in state])
+            rest = np.array([float(value - Fraction(hi)) for value, hi in zip(state, want.tolist(), strict=True)])
+            got = columns(answer, name, self.case)
+            why = f"after {len(self.weights)} training steps"
+            judge(answer, name, got, want, self.bounds[name], low=rest, case=self.case, why=why)
+
+
+def shown(layer: Conversation, y: Array) -> Answer:
+    """What a layer shows after a call that gave `y`, as an answer that can be judged."""
+    at = layer.latest
+    mean, var = layer.running()
+    return Answer(y, mean, var, None, {"y": at, **dict.fromkeys(STATISTICS, layer.latest)})
+
+
+def follow(bn: Subject, case: Case, batches: Sequence[Array]) -> tuple[Ledger, Answer]:
+    """Train one layer on `batches` and judge its running statistics against the recursion in exact fractions."""
+    layer, ledger = bn.layer(case), Ledger(case.replace(dy=None))
+    for x in batches:
+        y = layer.forward(x, training=True)
+        ledger.train(x)
+    answer = shown(layer, y)
+    ledger.check(answer)
+    return ledger, answer
 
 
 def _stream(number: int, seed: int, steps: int, n: int) -> Stream:

@@ -7,7 +7,7 @@ from bnspec import confidence
 from bnspec.case import Case, parameter_dtype
 from bnspec.exact import train as exact_train
 from bnspec.plugs.subject import Subject
-from bnspec.properties.judge import assert_near, assert_same, judge, train_truth
+from bnspec.properties.judge import assert_near, assert_same, columns, judge, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.strategies import cases
 
@@ -25,7 +25,7 @@ def test_gamma_and_beta_undo_the_normalization(bn: Subject, case: Case) -> None:
     undoing = case.replace(gamma=(1 / plain.inv_std).astype(kept), beta=plain.mean.astype(kept))
     truth, answer = train_truth(undoing), bn.train(undoing)
     tolerance = confidence.undo_bound(truth.exact, truth.bound("y"), undoing)
-    judge(answer, "y", case.columns(answer.y), case.columns(case.x), tolerance, case=undoing)
+    judge(answer, "y", columns(answer, "y", case), case.columns(case.x), tolerance, case=undoing)
 
 
 @law("train", against="affine")
@@ -47,3 +47,25 @@ def test_statistics_know_nothing_of_gamma_and_beta(bn: Subject, case: Case) -> N
     truth, answer = train_truth(case), bn.train(other)
     assert_same(answer, bn.train(case), "running_mean", case, 2 * truth.bound("running_mean"))
     assert_same(answer, bn.train(case), "running_var", case, 2 * truth.bound("running_var"))
+
+
+@law("train", against="affine")
+@given(case=cases())
+def test_beta_is_added_last(bn: Subject, case: Case) -> None:
+    """Required. y with beta is y without it, plus beta: whatever comes before, beta is only added (Alg. 1, "scale and shift")."""
+    bare = case.replace(beta=np.zeros_like(case.beta))
+    answer, other = bn.train(case), bn.train(bare)
+    if answer.y.shape == other.y.shape == case.x.shape:
+        tolerance = train_truth(case).bound("y") + train_truth(bare).bound("y")
+        shifted = case.columns(other.y) + case.beta.astype(float)
+        judge(answer, "y", case.columns(answer.y), shifted, tolerance + 2.0**-52 * np.abs(shifted), case=case)
+
+
+@law("train", against="affine")
+@given(case=cases())
+def test_doubling_gamma_doubles_y(bn: Subject, case: Case) -> None:
+    """Required. Without beta, twice the gamma gives twice the y: gamma only scales (Alg. 1, "scale and shift")."""
+    bare = case.replace(beta=np.zeros_like(case.beta))
+    doubled = bare.replace(gamma=bare.gamma * bare.gamma.dtype.type(2))
+    tolerance = 2 * train_truth(bare).bound("y") + train_truth(doubled).bound("y")
+    assert_same(bn.train(doubled), bn.train(bare), "y", case, tolerance, factor=2.0)

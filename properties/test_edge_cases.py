@@ -2,13 +2,15 @@
 
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
-from bnspec.case import Case, from_columns
+from bnspec.case import HALF_DTYPES, Case, from_columns
 from bnspec.plugs.link import Fault
 from bnspec.plugs.subject import Subject
-from bnspec.properties.judge import assert_near, assert_same, reject, seen, train_truth
+from bnspec.properties.judge import INFORMATIVE, assert_near, assert_same, columns, infer_truth, reject, seen, train_truth
 from bnspec.properties.laws import law
-from bnspec.properties.stage import current
+from bnspec.properties.refusals import unless_refused
+from bnspec.properties.stage import Refused, current
 from bnspec.properties.strategies import cases
 
 
@@ -21,7 +23,9 @@ def test_a_constant_channel_gives_beta(bn: Subject, case: Case) -> None:
     """
     columns = np.repeat(case.columns(case.x)[:1], case.m, axis=0).astype(case.x.dtype)
     constant = case.replace(x=from_columns(columns, case.x.shape, case.channel_axis))
-    assert_near(bn.train(constant), train_truth(constant), "y")
+    truth = train_truth(constant)
+    seen(bool(np.any(truth.bound("y") <= INFORMATIVE * np.abs(case.gamma))))  # where beta is 0, gamma says what is small
+    assert_near(bn.train(constant), truth, "y")
 
 
 @law("train", against="edge")
@@ -35,7 +39,7 @@ def test_a_nan_stays_in_its_channel(bn: Subject, case: Case) -> None:
     tolerance = 2 * train_truth(case).bound("y")
     tolerance[:, 0] = np.inf
     assert_same(answer, other, "y", case, tolerance)
-    if answer.y.shape == case.x.shape and not np.all(np.isnan(case.columns(answer.y)[:, 0])):
+    if not np.all(np.isnan(columns(answer, "y", case)[:, 0])):
         reject("y", answer, "the first channel has a NaN in x, so its mean and every y of it must be NaN; some y are numbers")
 
 
@@ -64,3 +68,59 @@ def _expect_refusal(bn: Subject, single: Case) -> None:
             return
         raise
     reject("y", answer, "training on one value a channel was refused before, and now it answers")
+
+
+@law("train", against="edge", dtypes=("float32", "float64"))
+@given(case=cases(), sign=st.sampled_from((1.0, -1.0)))
+def test_an_infinity_stays_in_its_channel(bn: Subject, case: Case, sign: float) -> None:
+    """Required. An infinity in the first channel spoils that channel and leaves the others where they were (sec. 3)."""
+    x = case.x.copy()
+    np.moveaxis(x, case.channel_axis, 0)[0, ..., :1] = sign * np.inf
+    tolerance = 2 * train_truth(case).bound("y")
+    tolerance[:, 0] = np.inf
+    spoiled = case.replace(x=x)
+    answer = unless_refused(bn, case, lambda: bn.train(spoiled), "an infinity in x")
+    assert_same(answer, bn.train(case), "y", case, tolerance)
+
+
+@law("train", "running", against="edge")
+@given(case=cases(kappas=(0.0, 1.0)))
+def test_a_constant_channel_has_no_variance(bn: Subject, case: Case) -> None:
+    """Required. The running variance of a constant batch moves towards 0, and never below."""
+    columns = np.repeat(case.columns(case.x)[:1], case.m, axis=0).astype(case.x.dtype)
+    constant = case.replace(x=from_columns(columns, case.x.shape, case.channel_axis))
+    answer = bn.train(constant)
+    assert_near(answer, train_truth(constant), "running_mean", "running_var")
+    if answer.running_var is not None and np.any(answer.running_var < 0):
+        reject("running_var", answer, f"the running variance is negative: {answer.running_var.min():g}")
+
+
+@law("train", against="edge")
+@given(case=cases(max_values=8))
+def test_an_empty_batch_is_as_it_was(bn: Subject, case: Case) -> None:
+    """Recommended. Training on no values at all is an error, or an empty y that leaves the state alone: never NaN in the state."""
+    axis = 0 if case.channel_axis % case.x.ndim else 1
+    empty = case.replace(x=np.ascontiguousarray(np.take(case.x, [], axis)), dy=None)
+    seen()
+    try:
+        answer = unless_refused(bn, case, lambda: bn.train(empty), "an empty batch")
+    except Refused:
+        return
+    for name in ("running_mean", "running_var"):
+        state = getattr(answer, name)
+        if state is not None and np.any(np.isnan(state)):
+            reject(name, answer, f"after an empty batch {name} is NaN, and every later inference will be")
+
+
+@law("infer", against="eps", share=0.5)
+@given(case=cases(kappas=(0.0, 1.0)), exponent=st.integers(0, 12))
+def test_every_eps_is_used_as_it_is(bn: Subject, case: Case, exponent: int) -> None:
+    """Required. From eps = 1 down to 1e-12, inference adds just this eps: none is clamped, rounded up or replaced.
+
+    cuDNN once raised it to 1e-5, half arithmetic turns small ones into 0.
+    """
+    if case.dtype in HALF_DTYPES:
+        exponent = exponent % 4
+    other = case.replace(eps=10.0**-exponent, running_var=(case.running_var * case.running_var.dtype.type(10.0**-exponent)))
+    answer = unless_refused(bn, case, lambda: bn.infer(other), f"eps = 1e-{exponent}")
+    assert_near(answer, infer_truth(other), "y")

@@ -6,7 +6,7 @@ from hypothesis import given
 from bnspec import confidence
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
-from bnspec.properties.judge import assert_near, judge, train_truth
+from bnspec.properties.judge import assert_near, columns, judge, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.strategies import cases
 
@@ -30,7 +30,7 @@ def test_zero_mean_and_unit_variance_after_normalization(bn: Subject, case: Case
     that is checked from both sides. A loose "about 1" would pass a layer without eps and reject a right one at small var.
     """
     truth, answer = train_truth(case), bn.train(case)
-    y = case.columns(answer.y)
+    y = columns(answer, "y", case)
     mean_bound, var_bound = confidence.moment_bounds(truth.exact, truth.bound("y"), case)
     judge(answer, "mean(y)", y.mean(0), case.beta.astype(float), mean_bound, case=case)
     variance = np.square(case.gamma.astype(float) * truth.exact.inv_std) * truth.exact.var
@@ -45,7 +45,7 @@ def test_no_value_lies_beyond_the_root_of_m_minus_one(bn: Subject, case: Case) -
     Samuelson's inequality (1968). It holds whatever eps is, and a variance lost to cancellation breaks it.
     """
     truth, answer = train_truth(case), bn.train(case)
-    y, beta, gamma = case.columns(answer.y), case.beta.astype(float), np.abs(case.gamma.astype(float))
+    y, beta, gamma = columns(answer, "y", case), case.beta.astype(float), np.abs(case.gamma.astype(float))
     furthest = np.sqrt(max(case.m - 1, 0)) * gamma
     clipped = np.clip(y, beta - furthest, beta + furthest)
     judge(answer, "y", y, clipped, truth.bound("y") + 2.0**-52 * (furthest + np.abs(beta)), case=case)

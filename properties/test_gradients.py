@@ -1,12 +1,15 @@
 """Gradients: against the exact ones, against the layer's own forward, and against what must hold of any."""
 
+from math import ldexp
+
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
 from bnspec.properties import differences
-from bnspec.properties.judge import assert_near, infer_truth, judge, train_truth
+from bnspec.properties.judge import assert_near, assert_same, columns, infer_truth, judge, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.strategies import cases
 
@@ -62,6 +65,44 @@ def test_gradients_of_beta_agree_with_finite_differences(bn: Subject, case: Case
 def test_gradients_of_x_sum_to_zero(bn: Subject, case: Case) -> None:
     """Required. sum(dx) = 0 in every channel: y does not change when a constant is added to x, so the loss cannot either."""
     truth, answer = train_truth(case), bn.train_gradients(case)
-    dx = case.columns(answer.gradients.dx)
+    dx = columns(answer, "dx", case)
     scale = np.abs(truth.value("dx")).sum(0)
     judge(answer, "sum(dx)", dx.sum(0) + scale, scale, truth.bound("dx").sum(0) + case.m * 2.0**-52 * scale, case=case)
+
+
+@law("grad_train", against="gradient, eps")
+@given(case=cases())
+def test_gradients_of_x_against_x_hat_leave_only_eps(bn: Subject, case: Case) -> None:
+    """Required. sum(dx x_hat) = gamma inv_std dgamma eps / (var + eps) in every channel.
+
+    Stretching x about its mean changes y only through eps. A variance term that is lost, doubled, or has the wrong m or eps
+    breaks it.
+    """
+    truth, answer = train_truth(case), bn.train_gradients(case)
+    x_hat, true = truth.exact.x_hat, truth.value("dx")
+    scale = np.abs(true * x_hat).sum(0)
+    got = (columns(answer, "dx", case) * x_hat).sum(0)
+    rest = case.gamma.astype(float) * truth.exact.inv_std**3 * truth.value("dgamma") * case.eps
+    tolerance = (truth.bound("dx") * np.abs(x_hat)).sum(0) + (case.m + 8) * 2.0**-51 * (scale + np.abs(rest))
+    judge(answer, "sum(dx x_hat)", got + scale, rest + scale, tolerance, case=case)
+
+
+@law("grad_train", against="gradient, affine")
+@given(case=cases())
+def test_gradients_know_nothing_of_beta(bn: Subject, case: Case) -> None:
+    """Recommended. beta is only added: another one gives the same bits of dx, dgamma and dbeta."""
+    other = case.replace(beta=case.beta * case.beta.dtype.type(2) + case.beta.dtype.type(3))
+    one, two = bn.train_gradients(other), bn.train_gradients(case)
+    for name in ("dx", "dgamma", "dbeta"):
+        assert_same(one, two, name, case)
+
+
+@law("grad_train", against="gradient, eps", dtypes=PRECISE)
+@given(case=cases(), k=st.integers(-6, 6))
+def test_gradients_scale_as_x_does(bn: Subject, case: Case, k: int) -> None:
+    """Required. Of BN(2**k x; 4**k eps), dx is 2**-k of what it was, and dgamma and dbeta are what they were (sec. 3.3)."""
+    scaled = case.replace(x=case.x * case.x.dtype.type(2.0**k), eps=ldexp(case.eps, 2 * k))
+    one, two = train_truth(scaled), train_truth(case)
+    answer, other = bn.train_gradients(scaled), bn.train_gradients(case)
+    for name, factor in (("dx", 2.0**-k), ("dgamma", 1.0), ("dbeta", 1.0)):
+        assert_same(answer, other, name, case, one.bound(name) + factor * two.bound(name), factor=factor)

@@ -2,9 +2,10 @@
 
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
 from bnspec.case import Case
-from bnspec.plugs.subject import Subject
+from bnspec.plugs.subject import Answer, Subject
 from bnspec.properties.judge import assert_near, assert_same, infer_truth
 from bnspec.properties.laws import law
 from bnspec.properties.strategies import cases
@@ -40,3 +41,39 @@ def test_a_sample_is_answered_by_itself(bn: Subject, case: Case) -> None:
     first = np.take(whole.y, [0], axis) if whole.y.shape == case.x.shape else whole.y
     tolerance = 2 * infer_truth(alone).bound("y")
     assert_same(bn.infer(alone), type(whole)(first), "y", alone, tolerance)
+
+
+@law("infer", against="eps, formula")
+@given(case=cases(), share=st.sampled_from((0.25, 0.5, 0.75)))
+def test_variance_and_eps_may_be_traded(bn: Subject, case: Case, share: float) -> None:
+    """Required. Inference with (running_var - d, eps + d) is inference with (running_var, eps): only their sum is used.
+
+    eps outside the root, eps forgotten, eps added twice and a variance that is clamped all see them apart.
+    """
+    kept = case.running_var.dtype
+    lot = case.replace(running_var=np.full_like(case.running_var, case.running_var.min()))
+    d = float((lot.running_var[0] * kept.type(share)).astype(kept))
+    traded = lot.replace(running_var=(lot.running_var - kept.type(d)).astype(kept), eps=lot.eps + d)
+    one, two = infer_truth(lot), infer_truth(traded)
+    rounding = np.abs(one.value("y") - two.value("y"))
+    assert_same(bn.infer(traded), bn.infer(lot), "y", case, one.bound("y") + two.bound("y") + rounding)
+
+
+@law("infer", against="batch dependence, mode")
+@given(case=cases())
+def test_inference_knows_nothing_of_the_rest_of_the_batch(bn: Subject, case: Case) -> None:
+    """Recommended. Other values in the other samples leave the first sample's y as it was, to the last bit."""
+    axis = 0 if case.channel_axis % case.x.ndim else 1
+    x = case.x.copy()
+    np.moveaxis(x, axis, 0)[1:] += x.dtype.type(3)
+    first = [Answer(np.take(bn.infer(one).y, [0], axis)) for one in (case.replace(x=x), case)]
+    alone = case.replace(x=np.ascontiguousarray(np.take(case.x, [0], axis)), dy=None)
+    assert_same(first[0], first[1], "y", alone)
+
+
+@law("infer", against="eps, edge")
+@given(case=cases(kappas=(0.0, 1.0)))
+def test_a_running_variance_of_zero_leaves_eps(bn: Subject, case: Case) -> None:
+    """Required. With running_var = 0, y = gamma (x - running_mean) / sqrt(eps) + beta: finite, and eps alone decides."""
+    still = case.replace(running_var=np.zeros_like(case.running_var))
+    assert_near(bn.infer(still), infer_truth(still), "y")

@@ -1,14 +1,14 @@
 """Invariances: what may be done to the input without touching the answer, or moving it in a known way."""
 
-from math import ldexp
+from math import frexp, ldexp
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bnspec.case import Array, Case, from_columns
-from bnspec.plugs.subject import Subject
-from bnspec.properties.judge import assert_same, train_truth
+from bnspec.plugs.subject import Answer, Subject
+from bnspec.properties.judge import assert_near, assert_same, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.strategies import cases
 
@@ -19,6 +19,15 @@ def rescaled(case: Case, k: int) -> Case:
     """The case with x times 2**k and eps times 4**k."""
     factor = case.x.dtype.type(ldexp(1.0, k))
     return case.replace(x=case.x * factor, eps=ldexp(case.eps, 2 * k))
+
+
+def on_a_grid(case: Case, k: int) -> tuple[Case, Case]:
+    """x rounded so that x + t is exact, and x + t, where t is 2**k times the largest power of two in x."""
+    largest = np.abs(case.x.astype(float)).max(initial=0.0) or 1.0
+    t = ldexp(1.0, frexp(largest)[1] + k)
+    far = (case.x + case.x.dtype.type(t)).astype(case.x.dtype)
+    near = (far - case.x.dtype.type(t)).astype(case.x.dtype)
+    return case.replace(x=near, dy=None), case.replace(x=far, dy=None)
 
 
 def permuted(values: Array, case: Case) -> Array:
@@ -84,3 +93,34 @@ def test_a_channel_does_not_see_the_others(bn: Subject, case: Case) -> None:
 
 def _in_shape(columns: Array, case: Case) -> Array:
     return from_columns(np.ascontiguousarray(columns), case.x.shape, case.channel_axis)
+
+
+@law("train", against="cancellation, formula")
+@given(case=cases(kappas=(0.0,)), k=st.integers(0, 5))
+def test_shifting_x_changes_nothing(bn: Subject, case: Case, k: int) -> None:
+    """Required. BN(x + t) = BN(x), with a t for which x + t is exact: the mean goes along, and what is subtracted is the same.
+
+    Both sides have their own bound: the further from zero, the more digits the mean itself costs.
+    """
+    near, far = on_a_grid(case, k)
+    tolerance = train_truth(near).bound("y") + train_truth(far).bound("y")
+    assert_same(bn.train(far), bn.train(near), "y", case, tolerance)
+
+
+@law("train", "running", against="channel mixing, parameter order")
+@given(case=cases())
+def test_permuting_the_channels_permutes_everything(bn: Subject, case: Case) -> None:
+    """Required. Channels in reverse order, with their parameters and state, give y and running statistics in reverse order."""
+    turned = case.replace(
+        x=np.ascontiguousarray(np.flip(case.x, case.channel_axis)),
+        **{name: getattr(case, name)[::-1].copy() for name in ("gamma", "beta", "running_mean", "running_var")},
+    )
+    answer, other = bn.train(turned), bn.train(case)
+    if other.y.shape != case.x.shape:
+        return assert_near(other, train_truth(case), "y")
+    reverse = [None if part is None else part[::-1] for part in (other.running_mean, other.running_var)]
+    want = Answer(np.flip(other.y, case.channel_axis), *reverse)
+    one, two = train_truth(turned), train_truth(case)
+    for name in ("y", "running_mean", "running_var"):
+        assert_same(answer, want, name, turned, one.bound(name) + two.bound(name)[..., ::-1])
+    return None

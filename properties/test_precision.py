@@ -2,11 +2,13 @@
 
 from hypothesis import given
 
+from bnspec import bounds
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
 from bnspec.properties.judge import assert_near, reject, seen, train_truth
 from bnspec.properties.laws import law
-from bnspec.properties.strategies import cancelling_cases, cases
+from bnspec.properties.stage import Refused
+from bnspec.properties.strategies import cancelling_cases, cases, extreme_cases
 
 
 @law("train", against="cancellation, one-pass variance")
@@ -29,3 +31,26 @@ def test_y_has_the_dtype_of_x(bn: Subject, case: Case) -> None:
     seen()
     if answer.y.dtype != case.x.dtype:
         reject("dtype", answer, f"y is {answer.y.dtype}, x is {case.x.dtype}")
+
+
+@law("train", against="overflow, underflow, clamped variance", share=0.5)
+@given(case=extreme_cases())
+def test_tiny_and_huge_deviations_are_normalized_alike(bn: Subject, case: Case) -> None:
+    """Required. From far below sqrt(eps) to near the end of the range: an absolute cut-off, a clamp or a clip shows here."""
+    if bounds.may_overflow(case):
+        raise Refused("an intermediate of a right formula may overflow here")
+    assert_near(bn.train(case), train_truth(case), "y", "running_mean", "running_var")
+
+
+@law("train", against="accuracy")
+@given(case=cases())
+def test_training_output_is_accurate(bn: Subject, case: Case) -> None:
+    """Recommended. y within class A: two passes, sums in any usual order, one rounding of the result (reference/bounds.md, B4)."""
+    assert_near(bn.train(case), train_truth(case, grade="A"), "y")
+
+
+@law("train", "running", against="half statistics", dtypes=("float16", "bfloat16"))
+@given(case=cases())
+def test_statistics_of_half_inputs_are_kept_in_float32(bn: Subject, case: Case) -> None:
+    """Recommended. Running statistics of float16 and bfloat16 inputs within class B: accumulated and kept in float32."""
+    assert_near(bn.train(case), train_truth(case, grade="B"), "running_mean", "running_var")

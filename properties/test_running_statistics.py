@@ -1,5 +1,6 @@
 """Running statistics: what training leaves behind for inference."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +9,7 @@ from bnspec.case import Case
 from bnspec.plugs.subject import Subject
 from bnspec.properties.judge import assert_near, assert_same, judge, train_truth
 from bnspec.properties.laws import law
+from bnspec.properties.refusals import unless_refused
 from bnspec.properties.stage import current
 from bnspec.properties.strategies import cases
 from bnspec.properties.streams import Stream, follow, gaussian_streams
@@ -46,16 +48,17 @@ def test_running_averages_converge(bn: Subject, stream: Stream) -> None:
     (n - 1)/n of the population's, and the interval knows it.
     """
     case = stream.case
-    followed = follow(bn, case, stream.batches)
+    ledger, answer = follow(bn, case, stream.batches)
     unbiased = current().convention.variance_kind(case.x.ndim) == "unbiased"
     population = (stream.std, case.m)
     intervals = {
-        "running_mean": confidence.running_mean_confidence(followed.weights, case.running_mean, stream.mean, *population),
-        "running_var": confidence.running_var_confidence(followed.weights, case.running_var, *population, unbiased=unbiased),
+        "running_mean": confidence.running_mean_confidence(ledger.weights, case.running_mean, stream.mean, *population),
+        "running_var": confidence.running_var_confidence(ledger.weights, case.running_var, *population, unbiased=unbiased),
     }
     for name, (low, high) in intervals.items():
-        got = getattr(followed.answer, name).astype(float)
-        judge(followed.answer, name, got, (low + high) / 2, (high - low) / 2 + followed.bounds[name], case=case)
+        got = getattr(answer, name).astype(float)
+        reach = (high - low) / 2 + ledger.bounds[name]
+        judge(answer, name, got, (low + high) / 2, reach, case=case, chance=True)
 
 
 @law("train", "running", against="mode, running update")
@@ -63,4 +66,38 @@ def test_running_averages_converge(bn: Subject, stream: Stream) -> None:
 def test_training_output_knows_nothing_of_the_running_statistics(bn: Subject, case: Case) -> None:
     """Recommended. Training normalizes with the batch alone: another running state gives the same bits of y."""
     other = case.replace(running_mean=case.running_mean + 5, running_var=case.running_var * 3 + 1)
+    assert_same(bn.train(other), bn.train(case), "y", case)
+
+
+@law("train", "running", against="momentum, running update")
+@given(case=cases(), weight=st.sampled_from((0.0, 1.0)))
+def test_the_ends_of_momentum_freeze_and_replace(bn: Subject, case: Case, weight: float) -> None:
+    """Required. A batch of weight 0 leaves the running statistics where they are; one of weight 1 replaces them.
+
+    At the ends nothing can hide: a swapped momentum, a momentum applied twice, a start-up correction. A layer may refuse the ends.
+    """
+    at_end = case.replace(momentum=current().convention.argument(weight))
+    answer = unless_refused(bn, case, lambda: bn.train(at_end), "the ends of momentum")
+    assert_near(answer, train_truth(at_end), "running_mean", "running_var")
+
+
+@law("train", "running", against="reduction, vector tails, axis")
+@given(case=cases(), place=st.integers(0, 2**16))
+def test_every_value_moves_the_running_mean(bn: Subject, case: Case, place: int) -> None:
+    """Required. Changing one value of x moves its channel's running mean by its share, wherever the value is.
+
+    A tail that a vector loop forgets, or a position that an axis leaves out, moves nothing.
+    """
+    x = case.x.copy()
+    at = np.unravel_index(place % x.size, x.shape)
+    x[at] += x.dtype.type(max(1.0, 8 * float(np.abs(x.astype(float)).max())))
+    moved = case.replace(x=x)
+    assert_near(bn.train(moved), train_truth(moved), "running_mean", "running_var")
+
+
+@law("train", against="momentum, mode")
+@given(case=cases())
+def test_training_output_knows_nothing_of_momentum(bn: Subject, case: Case) -> None:
+    """Recommended. Momentum is for the running statistics: another one gives the same bits of y."""
+    other = case.replace(momentum=current().convention.argument(0.625))
     assert_same(bn.train(other), bn.train(case), "y", case)

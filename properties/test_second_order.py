@@ -5,8 +5,9 @@ from hypothesis import given
 
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
-from bnspec.properties.judge import assert_same, judge, train_truth
+from bnspec.properties.judge import assert_near, assert_same, columns, judge, train_truth
 from bnspec.properties.laws import law
+from bnspec.properties.stage import Refused
 from bnspec.properties.strategies import cases
 
 
@@ -22,7 +23,7 @@ def test_the_jacobian_is_symmetric(bn: Subject, case: Case) -> None:
     w, v = case.columns(case.dy), case.columns(other.dy)
     answer, reverse = bn.train_gradients(case), bn.train_gradients(other)
     one, two = train_truth(case), train_truth(other)
-    left, right = (v * case.columns(answer.gradients.dx)).sum(0), (w * case.columns(reverse.gradients.dx)).sum(0)
+    left, right = (v * columns(answer, "dx", case)).sum(0), (w * columns(reverse, "dx", case)).sum(0)
     scale = (np.abs(v * one.value("dx")) + np.abs(w * two.value("dx"))).sum(0)
     rounding = (np.abs(v) * one.bound("dx") + np.abs(w) * two.bound("dx")).sum(0)
     judge(answer, "<v, dx(w)>", left + scale, right + scale, rounding + case.m * 2.0**-51 * scale, case=case)
@@ -36,3 +37,37 @@ def test_doubling_the_upstream_gradient_doubles_every_bit(bn: Subject, case: Cas
     answer, other = bn.train_gradients(doubled), bn.train_gradients(case)
     for name in ("dx", "dgamma", "dbeta"):
         assert_same(answer, other, name, case, factor=2.0)
+
+
+@law("grad_train", against="gradient", dtypes=("float32", "float64"))
+@given(case=cases())
+def test_gradients_are_linear_in_the_upstream_gradient(bn: Subject, case: Case) -> None:
+    """Required. dx(v + w) = dx(v) + dx(w): backward multiplies dy by a matrix that does not know dy."""
+    both = (case.dy + case.x - case.x.dtype.type(1)).astype(case.x.dtype)
+    parts = [case.replace(dy=dy) for dy in (both, case.dy, (both - case.dy).astype(case.x.dtype))]
+    whole, one, two = (case.columns(part.dy) for part in parts)
+    if np.any(whole != one + two):
+        raise Refused("v + w is rounded here")
+    answers, truths = [bn.train_gradients(part) for part in parts], [train_truth(part) for part in parts]
+    got, one, two = (columns(answer, "dx", case) for answer in answers)
+    tolerance = sum(truth.bound("dx") for truth in truths) + 2.0**-52 * np.abs(truths[0].value("dx"))
+    judge(answers[0], "dx", got, one + two, tolerance, case=case, why="dx(v + w) against dx(v) + dx(w)")
+
+
+@law("grad_train", against="gradient, mean term")
+@given(case=cases())
+def test_a_constant_upstream_gradient_gives_none(bn: Subject, case: Case) -> None:
+    """Required. With dy constant in each channel dx is 0: sum(y) is m beta whatever x is."""
+    constant = case.replace(dy=np.full_like(case.x, 2.0))
+    truth, answer = train_truth(constant), bn.train_gradients(constant)
+    scale = 2 * np.abs(case.gamma.astype(float)) * truth.exact.inv_std * np.ones((case.m, 1))
+    got = columns(answer, "dx", case) + scale
+    judge(answer, "dx (dy constant)", got, scale, truth.bound("dx") + 2.0**-51 * scale, case=case)
+
+
+@law("grad_train", against="gradient, variance term")
+@given(case=cases())
+def test_an_upstream_gradient_along_x_leaves_only_eps(bn: Subject, case: Case) -> None:
+    """Required. With dy = x, dx = gamma inv_std (x - mean) eps / (var + eps): what is left when x is stretched."""
+    along = case.replace(dy=case.x.copy())
+    assert_near(bn.train_gradients(along), train_truth(along), "dx", "dgamma", "dbeta")

@@ -22,11 +22,13 @@ RANKS = (2, 3, 4, 5)
 LENGTHS = (2, 5, 4, 7, 6)
 """Sizes of the axes of a probe, all different and different from C = 3, so that a mistaken axis fails instead of passing."""
 
-PARTS = ("eps", "momentum", "gamma", "beta", "running_mean", "running_var")
-"""The parts of a setup that a layer may refuse to be given."""
+USUAL = {"eps": 0.5, "momentum": 0.25, "gamma": 1.0, "beta": 0.0, "running_mean": 0.0, "running_var": 16.0}
+"""The parts of a setup that a layer may refuse to be given, and what a probe gives: numbers that are exact in every dtype."""
 
-MOMENTA = (0.25, 0.875)
-"""Two arguments, none of them the complement of the other, exact in every dtype."""
+PARTS = tuple(USUAL)
+
+BY_POSITION = "channels last, each position is normalized by itself, as code for (N, C) does: it is asked in rank 2 only"
+"""A warning. Where channels last were declared this would be a mistake."""
 
 
 def pair_case(subject: Subject, dtype: str, *, rank: int | None = None, center: float = 4.0, spread: float = 1.0) -> Case:
@@ -39,9 +41,10 @@ def pair_case(subject: Subject, dtype: str, *, rank: int | None = None, center: 
     sign = np.ones(shape)
     np.moveaxis(sign, 0 if axis % rank else 1, 0)[0] = -1
     x = (center + spread * sign).astype(dtype_named(dtype))
+    values = {**USUAL, **subject.fixed}
     kept = parameter_dtype(dtype)
-    ones = np.ones(3, kept)
-    return Case(x, ones, 0 * ones, 0 * ones, 16 * ones, 0.5, MOMENTA[0], np.ones_like(x), axis)
+    gamma, beta, mean, var = (np.full(3, values[name], kept) for name in ("gamma", "beta", "running_mean", "running_var"))
+    return Case(x, gamma, beta, mean, var, values["eps"], values["momentum"], np.ones_like(x), axis)
 
 
 def tried(subject: Subject, case: Case) -> Answer | Fault:
@@ -71,32 +74,45 @@ def find_ranks(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[s
     """
     axes = [declared["channel_axis"]] if "channel_axis" in declared else [1, -1]
     for dtype in sorted(dtypes, key=lambda name: name in HALF_DTYPES):
-        told: list[str] = []
-        offered = {axis: _offered(subject, declared.get("ranks", RANKS), axis, dtype, told) for axis in axes}
-        axis = max(axes, key=lambda axis: (sum(rank > 2 for rank in offered[axis]), len(offered[axis]), axis == axes[0]))
-        warnings += dict.fromkeys(told)
-        if offered[axis]:
-            return {"ranks": offered[axis], "channel_axis": axis}
+        told: dict[str, None] = {}
+        ranks = declared.get("ranks", RANKS)
+        offered = {axis: _offered(subject, ranks, axis, dtype, told, guessed=axis != axes[0]) for axis in axes}
+        axis = max(axes, key=lambda axis: (sum(rank > 2 for rank in offered[axis][0]), axis == axes[0]))
+        warnings += told
+        found, subject.withheld = offered[axis]
+        if found:
+            return {"ranks": found, "channel_axis": axis}
     return {"ranks": [2], "channel_axis": axes[0]}
 
 
-def _offered(subject: Subject, ranks: Iterable[int], axis: int, dtype: str, told: list[str]) -> list[int]:
-    """The ranks that are answered; the first of them decides what is withheld."""
+def _offered(
+    subject: Subject, ranks: Iterable[int], axis: int, dtype: str, told: dict[str, None], *, guessed: bool
+) -> tuple[list[int], tuple[str, ...]]:
+    """The ranks that are answered, and what of a setup is withheld for that; the first of them decides the latter."""
     found: list[int] = []
+    subject.withheld = ()
     for rank in ranks:
         subject.convention = replace(subject.convention, channel_axis=axis, ranks=(rank,))
         case = _unlike_sizes(subject, rank, axis, dtype)
-        if found:
-            answer = tried(subject, case)
-        else:
-            subject.withheld, answer = (), tried(subject, case)
-            if isinstance(answer, Fault) and answer.status == "unsupported":
-                answer = _withhold(subject, case, answer)
+        answer = tried(subject, case)
+        if not found and isinstance(answer, Fault) and answer.status == "unsupported":
+            answer = _withhold(subject, case, answer)
         if isinstance(answer, Answer) and answer.y.shape == case.x.shape:
-            found.append(rank)
+            if guessed and rank > 2 and _position_by_position(subject, case, answer):
+                told[BY_POSITION] = None
+            else:
+                found.append(rank)
         elif isinstance(answer, Fault) and answer.status in ("crash", "timeout"):
-            told.append(f"rank {rank} ends in a {answer.status} and is not asked: {first_line(answer)}")
-    return found
+            told[f"rank {rank} is not asked, since it ended in a {answer.status}: {first_line(answer)}"] = None
+    return found, subject.withheld if found else ()
+
+
+def _position_by_position(subject: Subject, case: Case, answer: Answer) -> bool:
+    """Whether other values in the first position leave y in the others as it was: no mean is shared then."""
+    x = case.x.copy()
+    x[:, 0] = x[::-1, 0] * 3 + 1
+    other = answered(subject, case.replace(x=x))
+    return other is not None and np.array_equal(other.y[:, 1:], answer.y[:, 1:])
 
 
 def _unlike_sizes(subject: Subject, rank: int, axis: int, dtype: str) -> Case:

@@ -176,7 +176,8 @@ class Subject:
         for name, value in self.fixed.items():
             if name not in left and not np.all(getattr(case, name) == value):
                 deliver(Fault("unsupported", f"{name} cannot be given; it is always {value:g}", "layer"))
-        setup = replace(Setup.of(case), **dict.fromkeys((*self.withheld, *left)))
+        nothing: dict[str, Any] = dict.fromkeys((*self.withheld, *left))
+        setup = replace(Setup.of(case), **nothing)
         return setup_request(setup, self._layers)
 
 
@@ -209,6 +210,8 @@ def _lack(op: str, reply: Message, channels: int) -> str:
     for name, values in reply.arrays.items():
         if name in PER_CHANNEL and values.shape != (channels,):
             return f"{name} has shape {values.shape}; one number a channel, ({channels},), was expected"
+        if values.dtype == np.dtype("V2"):
+            return f"{name} is of dtype bfloat16, which needs the package ml_dtypes here too: pip install 'bnspec[bfloat16]'"
     return ""
 
 

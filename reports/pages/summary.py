@@ -97,10 +97,10 @@ def state_of(rows: Iterable[Row]) -> str:
 
 
 def chapters(record: Record) -> list[Chapter]:
-    """The chapters in the order of the record."""
+    """The chapters in the order of the record, their names as words."""
     grouped: dict[str, list[Row]] = {}
     for row in record.results:
-        grouped.setdefault(row.chapter, []).append(row)
+        grouped.setdefault(row.chapter.replace("_", " "), []).append(row)
     return [Chapter(name, rows) for name, rows in grouped.items()]
 
 

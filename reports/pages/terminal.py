@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bnspec.reports.inert import clean, one_line
+from bnspec.reports.inert import clean, clip, one_line
 from bnspec.reports.pages.summary import Chapter, Finding, chapters, findings
 from bnspec.reports.pages.wording import apart, array_text, convention_line, distance, listed, number, place
 from bnspec.reports.record import Counterexample, Record
@@ -31,6 +31,9 @@ NAMED_LINES = 2
 
 FEW_NUMBERS = 12
 """Numbers of x and dy together up to which the shrunk case is printed."""
+
+UNASKED_LINES = 6
+"""Lines for the sentence that says why nothing could be asked."""
 
 COLOURS = {"conformant": "bold green", "nonconformant": "bold red", "inconclusive": "bold yellow"}
 STATE_COLOURS = {"fail": "red", "undecided": "yellow", "advice": "yellow", "pass": "green", "unsupported": "dim"}
@@ -63,7 +66,7 @@ def _heading(record: Record, console: Console) -> int:
     """Verdict, target, scope, convention, diagnoses and warnings; the number of lines that they took."""
     headline = Text(record.verdict.upper(), style=COLOURS[record.verdict]) + Text(f"  {one_line(record.target)}", style="bold")
     console.print(headline, no_wrap=True, overflow="ellipsis", highlight=False)
-    used = 1 + _say(console, record.reason, lines=2)
+    used = 1 + _reason(record, console)
     reach = [", ".join(part) for part in (record.scope or ["nothing"], record.dtypes) if part]
     used += _say(console, f"scope: {'; '.join(reach)}", lines=2)
     for line in record.bound[:2]:
@@ -75,6 +78,17 @@ def _heading(record: Record, console: Console) -> int:
         more = f" (and {len(record.warnings) - 1} more)" if len(record.warnings) > 1 else ""
         used += _say(console, f"warning: {one_line(warning, 120)}{more}", style="yellow", lines=2)
     return used
+
+
+def _reason(record: Record, console: Console) -> int:
+    """Why the verdict is what it is. Where nothing was asked it is all there is to say: whole, and code in it stays code."""
+    if record.results:
+        return _say(console, record.reason, lines=2)
+    sentence, *code = clip(record.reason).rstrip().split("\n")
+    used = _say(console, sentence, lines=UNASKED_LINES)
+    for line in code:
+        console.print(Text(line), soft_wrap=True, highlight=False)
+    return used + len(code)
 
 
 def _table(record: Record, console: Console, *, room: int) -> None:
