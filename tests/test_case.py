@@ -38,7 +38,7 @@ def test_columns_hold_the_values_of_one_channel_each_in_order_and_lead_back(shap
 def test_a_case_knows_its_channels_and_values_a_channel(shape: tuple[int, ...], axis: int) -> None:
     parameter = np.ones(shape[axis])
     found = Case(np.zeros(shape, np.float32), parameter, parameter, parameter, parameter, channel_axis=axis)
-    assert (found.channels, found.m, found.dtype) == (shape[axis], np.prod(shape) // shape[axis], "float32")
+    assert (found.channels, found.m, found.dtype) == (shape[axis], found.x.size // shape[axis], "float32")
     assert found.columns(found.x).dtype == np.float64
 
 

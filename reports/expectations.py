@@ -1,0 +1,142 @@
+"""Known deviations: rows that are expected to fail, each with a reason, kept by whoever maintains the implementation.
+
+They never change a verdict. Rows are marked, the record says whether the expectations were met, and an entry that no longer says
+what happens is named together with the edit to make: a list that nobody has to clean is a list that nobody can trust.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion
+
+from bnspec.reports.record import Record, Row
+from bnspec.reports.trace import ForwardStep
+from bnspec.reports.verdict import failures, judge_rows
+
+
+class BadExpectations(ValueError):
+    """A file that is no list of known deviations."""
+
+
+class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a deviation applies; what is not said does not matter.
+
+    dtype    one or several;  rank: of x in the counterexample;  mode: "train" or "infer", what the property asks about
+    version  package -> version specifier, such as {torch = ">=2.4,<3"}
+    """
+
+    dtype: str | list[str] | None = None
+    rank: int | list[int] | None = None
+    mode: str | None = None
+    version: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the row fails: its status, the component that is wrong, the bug it is named as."""
+
+    status: str = "fail"
+    component: str | None = None
+    bug: str | None = None
+
+
+class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry: which property (a glob), where, why, with a link and the date it was seen, and how it fails."""
+
+    property: str
+    reason: str
+    link: str
+    date: datetime.date
+    when: When = When()
+    fingerprint: Fingerprint = Fingerprint()
+
+
+class Expectations(msgspec.Struct, frozen=True):
+    """The file: `[[deviation]]` entries. Keys that belong to a framework's own description are left to it."""
+
+    deviation: list[Deviation] = msgspec.field(default_factory=list)
+
+
+def load(path: Path) -> Expectations:
+    """Read a TOML file; raises `BadExpectations` with one sentence where it is none."""
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=Expectations)
+    except OSError as error:
+        raise BadExpectations(f"--expect {path} cannot be read: {error.strerror}") from None
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadExpectations(f"--expect {path} is no list of [[deviation]] entries: {error}") from None
+
+
+def applies(entry: Deviation, row: Row, environment: dict[str, Any]) -> bool:
+    """Whether an entry is about this row."""
+    return fnmatchcase(row.property, entry.property) and all(
+        (
+            entry.when.dtype is None or row.dtype in _several(entry.when.dtype),
+            entry.when.mode is None or any(part in (entry.when.mode, f"grad_{entry.when.mode}") for part in row.scope),
+            entry.when.rank is None or _rank(row) in _several(entry.when.rank),
+            all(_installed(environment.get(package), wanted) for package, wanted in entry.when.version.items()),
+        )
+    )
+
+
+def apply(record: Record, expectations: Expectations) -> Record:
+    """The record with its expected rows marked, `expectations` met or unmet, and a warning for every entry that is wrong."""
+    rows, used, edits = [], dict.fromkeys(range(len(expectations.deviation)), 0), []
+    for row in record.results:
+        mine = [at for at, entry in enumerate(expectations.deviation) if applies(entry, row, record.environment)]
+        failing = failures([row])
+        kept = next((at for at in mine if failing and _fails_as(expectations.deviation[at].fingerprint, row)), None)
+        if kept is not None:
+            used[kept] += 1
+            row = msgspec.structs.replace(row, expected=True)
+        elif mine and failing:
+            edits.append(_differs(expectations.deviation[mine[0]], row))
+            used[mine[0]] += 1
+        rows.append(row)
+    edits += [_stale(expectations.deviation[at], record) for at, count in used.items() if not count]
+    others = [row for row in rows if not row.expected]
+    met = not edits and judge_rows(others)[0] == "conformant" if others else not edits
+    state = "met" if met else "unmet"
+    return msgspec.structs.replace(record, results=rows, expectations=state, warnings=[*record.warnings, *edits])
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _rank(row: Row) -> int | None:
+    trace: Sequence[Any] = [] if row.counterexample is None else row.counterexample.trace
+    return next((len(step.x.shape) for step in reversed(trace) if isinstance(step, ForwardStep)), None)
+
+
+def _installed(version: Any, wanted: str) -> bool:
+    try:
+        return isinstance(version, str) and SpecifierSet(wanted).contains(version, prereleases=True)
+    except (InvalidSpecifier, InvalidVersion):
+        return False
+
+
+def _fails_as(fingerprint: Fingerprint, row: Row) -> bool:
+    component = None if row.counterexample is None else row.counterexample.component
+    return row.status == fingerprint.status and fingerprint.component in (None, component)
+
+
+def _differs(entry: Deviation, row: Row) -> str:
+    component = "" if row.counterexample is None else row.counterexample.component
+    now = f'{{ status = "{row.status}"' + (f', component = "{component}" }}' if component else " }")
+    return (
+        f"expectation {entry.property!r} says {entry.fingerprint.status}, {row.property} ({row.dtype}) is now fingerprint = {now}"
+    )
+
+
+def _stale(entry: Deviation, record: Record) -> str:
+    about = [row for row in record.results if applies(entry, row, record.environment)]
+    if not about:
+        return f"expectation {entry.property!r} is about no row of this run; correct its property or when, or remove it"
+    return f"expectation {entry.property!r} no longer fails ({about[0].property}, {about[0].dtype}: {about[0].status}); remove it"
