@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bnspec.cli.progress import Progress
@@ -13,7 +14,7 @@ from bnspec.cli.screen import Screen
 from bnspec.cli.selection import Selection
 from bnspec.convention import BadConvention
 from bnspec.properties.session import declared_choices
-from bnspec.reports import directory, record, verdict
+from bnspec.reports import directory, expectations, record, verdict
 from bnspec.reports.pages import index, terminal
 from bnspec.reports.record import Record
 from bnspec.reports.repro import write_repros
@@ -21,8 +22,12 @@ from bnspec.reports.repro import write_repros
 __all__ = ["Options", "check"]
 
 
-def check(targets: Sequence[str], options: Options, *, json: Path | None, report: Path | None) -> int:
+def check(targets: Sequence[str], options: Options, *, json: Path | None, report: Path | None, expect: Path | None = None) -> int:
     """Ask every target, show and write each as soon as it is known; the exit code of them all."""
+    try:
+        options = options if expect is None else replace(options, expectations=expectations.load(expect))
+    except expectations.BadExpectations as trouble:
+        return _refused(str(trouble))
     if trouble := _unwritable(json, report):
         return _refused(trouble)
     if trouble := _unknown(options):
@@ -40,7 +45,7 @@ def check(targets: Sequence[str], options: Options, *, json: Path | None, report
         terminal.render(records[-1], console, files=files)
         if interrupted := outcome.interrupted:
             break
-    return verdict.exit_code(["inconclusive"] if interrupted else [one.verdict for one in records])
+    return verdict.exit_code(["inconclusive"] if interrupted else [expectations.outcome(one) for one in records])
 
 
 def _write(records: list[Record], targets: int, json: Path | None, report: Path | None) -> list[str]:

@@ -45,6 +45,8 @@ def check(
     convention: str | None = None,
     timeout: Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_CALL))] = 10.0,
     in_process: Annotated[bool, Parameter(negative=())] = False,
+    expect: Path | None = None,
+    campaign: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Ask an implementation every property and say what came of it.
 
@@ -74,6 +76,10 @@ def check(
         Seconds that one call may take.
     in_process
         Ask without a child process, for a debugger.
+    expect
+        Known deviations, TOML: with them the exit code is 0 when they fail as they say and all else is conformant.
+    campaign
+        For measuring the suite: many cases, no shrinking, no explanations, stop at the second property that fails.
     """
     from bnspec.cli import check as command
 
@@ -86,8 +92,41 @@ def check(
         convention=convention,
         timeout=timeout,
         in_process=in_process,
+        campaign=campaign,
     )
-    return command.check(targets, options, json=json, report=report)
+    return command.check(targets, options, json=json, report=report, expect=expect)
+
+
+@app.command
+def properties(name: str | None = None, /) -> int:
+    """List the laws, those of a chapter, or explain one.
+
+    Parameters
+    ----------
+    name
+        A property or a chapter.
+    """
+    from bnspec.cli import laws as command
+
+    return command.show(name)
+
+
+@app.command
+def identify(target: str, /, *, json: Path | None = None, timeout: float = 10.0) -> int:
+    """Measure the convention of an implementation and print it, with its evidence, as TOML that --convention reads.
+
+    Parameters
+    ----------
+    target
+        What to measure: file.py:Name or package.module:Name.
+    json
+        Write the convention and its evidence to this file.
+    timeout
+        Seconds that one call may take.
+    """
+    from bnspec.cli import identify as command
+
+    return command.identify(target, json, timeout)
 
 
 @app.command
@@ -109,7 +148,7 @@ def report(records: list[Path], /, *, out: Path = Path("reports/out")) -> int:
 def main() -> None:
     """The console script: exit codes as `check` says. Bad usage is one sentence and 2; so are our own failures: 1 is a verdict."""
     try:
-        code = app(exit_on_error=False, print_error=False)
+        code = app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as trouble:
         print(f"bnspec: {' '.join(str(trouble).split())}  (bnspec --help says what there is)", file=sys.stderr)
         code = USAGE

@@ -21,13 +21,12 @@ from bnspec.cli.progress import Progress
 from bnspec.cli.selection import Selection
 from bnspec.convention import BadConvention
 from bnspec.plugs.link import Fault
+from bnspec.properties.catalogue import VERSION as LAWS
 from bnspec.properties.plugin import PROFILES
 from bnspec.properties.session import Session, open_session
-from bnspec.reports import record
+from bnspec.reports import expectations, record
+from bnspec.reports.expectations import Expectations
 from bnspec.reports.verdict import judge_rows
-
-LAWS = "0"
-"""The version of the set of laws; a record carries it, so that an upgrade never flips a verdict unnoticed."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ class Options:
     convention: str | None = None
     timeout: float = 10.0
     in_process: bool = False
+    campaign: bool = False
+    expectations: Expectations | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def run(target: str, options: Options, progress: Progress) -> Outcome:
             convention=options.convention,
             timeout=options.timeout,
             in_process=options.in_process,
+            campaign=options.campaign,
         )
     except (Fault, BadConvention) as trouble:
         why = trouble.text if isinstance(trouble, Fault) else str(trouble)
@@ -135,7 +137,7 @@ def _record(target: str, options: Options, session: Session, seconds: float, int
     if interrupted:
         reason = f"interrupted; {reason}"
     started = session.subject.link.started
-    return record.Record(
+    found = record.Record(
         **_said(target, options),
         verdict=verdict,
         scope=scope,
@@ -147,6 +149,7 @@ def _record(target: str, options: Options, session: Session, seconds: float, int
         warnings=session.measured.warnings,
         results=rows,
     )
+    return found if options.expectations is None else expectations.apply(found, options.expectations)
 
 
 def unasked(target: str, options: Options, why: str, seconds: float = 0.0) -> record.Record:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 import pytest
 
+from bnspec.properties.catalogue import all_laws
 from bnspec.properties.laws import CHAPTERS, Law
 
 
@@ -32,16 +32,10 @@ class Selection:
         """One sentence about the first name that is neither a property's nor a chapter's; "" where all are known."""
         if not (self.only or self.skip):
             return ""
-        known = {*CHAPTERS, *(law.name for law in every_law())}
+        known = {*CHAPTERS, *(law.name for law in all_laws())}
         for name in (*self.only, *self.skip):
             if name not in known:
                 near = get_close_matches(name, sorted(known), 3)
                 hint = f"did you mean {' or '.join(near)}?" if near else f"the chapters are {', '.join(CHAPTERS)}"
                 return f"there is no property or chapter {name!r}; {hint}"
         return ""
-
-
-def every_law() -> list[Law]:
-    """All the laws there are, chapter by chapter, as written."""
-    chapters = [importlib.import_module(f"bnspec.properties.test_{chapter}") for chapter in CHAPTERS]
-    return [test.law for chapter in chapters for test in vars(chapter).values() if isinstance(getattr(test, "law", None), Law)]

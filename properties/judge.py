@@ -89,38 +89,37 @@ def component(answer: Answer, name: str) -> Array | None:
     return found
 
 
-def columns(answer: Answer, name: str, case: Case) -> Array:
-    """A component that every implementation has, y or dx, as float64 columns; another shape than x's is a deviation."""
+def shaped(answer: Answer, name: str, case: Case) -> Array:
+    """A component that must be there, as it came; a wrong shape is a deviation."""
     found = component(answer, name)
     assert found is not None
-    return _columns(found, case, name, answer)
+    wanted = case.x.shape if name in ELEMENTWISE else (case.channels,)
+    if found.shape != wanted:
+        reject(name, answer, f"{name} has shape {found.shape}; {wanted} was expected, for x of shape {case.x.shape}")
+    return found
+
+
+def columns(answer: Answer, name: str, case: Case) -> Array:
+    """The same in float64: (m, C), or (C,) for what is a channel's."""
+    found = shaped(answer, name, case)
+    return case.columns(found) if name in ELEMENTWISE else found.astype(np.float64)
 
 
 def assert_near(answer: Answer, truth: Truth, *names: str) -> None:
     """Each named component within its bound of the truth, element by element."""
     for name in names:
-        got = component(answer, name)
-        if got is not None:
-            low = truth.exact.low.get(name, 0.0)
-            judge(
-                answer,
-                name,
-                _columns(got, truth.case, name, answer),
-                truth.value(name),
-                truth.bound(name),
-                low=low,
-                case=truth.case,
-            )
+        if component(answer, name) is not None:
+            got, low = columns(answer, name, truth.case), truth.exact.low.get(name, 0.0)
+            judge(answer, name, got, truth.value(name), truth.bound(name), low=low, case=truth.case)
 
 
 def assert_same(
     answer: Answer, other: Answer, name: str, case: Case, tolerance: Array | float = 0.0, *, factor: float = 1.0, why: str = ""
 ) -> None:
     """A component of two answers equal, times an exact `factor`: to the bit where `tolerance` is 0, else within it."""
-    got, want = component(answer, name), component(other, name)
-    if got is None or want is None:
+    if component(answer, name) is None or component(other, name) is None:
         return
-    given, wanted = _columns(got, case, name, answer), _columns(want, case, name, other) * factor
+    given, wanted = columns(answer, name, case), columns(other, name, case) * factor
     judge(answer, name, given, wanted, np.broadcast_to(tolerance, given.shape), case=case, why=why)
 
 
@@ -148,8 +147,9 @@ def judge(
         ratio = error / np.maximum(tolerance, SMALLEST)
     _count(ratio * (not chance), want, tolerance)
     worst = np.unravel_index(np.argmax(ratio), ratio.shape)
-    if ratio[worst] > 1:
+    if np.any(error > tolerance):
         place = tuple(int(at) for at in worst)
+        want, tolerance = np.broadcast_to(want, got.shape), np.broadcast_to(tolerance, got.shape)
         raise Deviation(_finding(answer, name, got, want, tolerance, place, float(ratio[worst]), case, why))
 
 
@@ -186,13 +186,6 @@ def _rightly_infinite(got: Array, want: Array, tolerance: Array, dtype: str) -> 
     return np.isinf(got) & (np.sign(got) == np.sign(want)) & (np.abs(want) + tolerance >= largest)
 
 
-def _columns(got: Array, case: Case, name: str, answer: Answer) -> Array:
-    wanted = case.x.shape if name in ELEMENTWISE else (case.channels,)
-    if got.shape != wanted:
-        reject(name, answer, f"{name} has shape {got.shape}; {wanted} was expected, for x of shape {case.x.shape}")
-    return case.columns(got) if name in ELEMENTWISE else got.astype(np.float64)
-
-
 def _trace() -> tuple[Message, ...]:
     subject = current().subject
     return () if subject is None else tuple(subject.trace)
@@ -206,6 +199,7 @@ def _finding(
         expected, allowed = want, np.asarray(tolerance, dtype=np.float64)
     if want.ndim == 2:
         index = _index_in_x(place, case)
+    if expected is not None and want.ndim == 2:
         expected, allowed = (from_columns(np.ascontiguousarray(part), case.x.shape, case.channel_axis) for part in (want, allowed))
     a, b, limit = float(got[place]), float(want[place]), float(tolerance[place])
     message = _words(name, index, a, b, limit, ratio, case, why)
@@ -223,7 +217,8 @@ def _index_in_x(place: tuple[int, ...], case: Case) -> tuple[int, ...]:
 
 def _words(name: str, index: tuple[int, ...], got: float, want: float, limit: float, ratio: float, case: Case, why: str) -> str:
     where = f"{name}[{', '.join(map(str, index))}]"
-    lines = [f"{where} is {got:.9g}, should be {want:.9g}"]
+    digits = 17 if f"{got:.9g}" == f"{want:.9g}" else 9
+    lines = [f"{where} is {got:.{digits}g}, should be {want:.{digits}g}"]
     if limit <= 0:
         lines[0] += "; these must be equal to the last bit"
     elif np.isfinite(got):
@@ -235,4 +230,4 @@ def _words(name: str, index: tuple[int, ...], got: float, want: float, limit: fl
 
 
 def _times(ratio: float) -> str:
-    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.2g} times"
+    return f"{ratio:,.0f} times" if ratio >= 10 else f"{ratio:.3g} times"

@@ -43,6 +43,12 @@ SETTINGS = settings(
 )
 """How Hypothesis runs here: the same seed gives the same cases, and a slow implementation is no fault of health."""
 
+CAMPAIGN = settings(SETTINGS, phases=(Phase.explicit, Phase.generate))
+"""The same without shrinking."""
+
+ENOUGH = 2
+"""Properties that must fail for a campaign to call an implementation wrong and go on to the next."""
+
 
 def declared_choices(option: str | None, adapter_toml: str) -> dict[str, Any]:
     """What is declared: by --bn-convention (a name, or a TOML file), else by the adapter itself; the rest is measured.
@@ -68,6 +74,7 @@ def open_session(
     convention: str | None = None,
     timeout: float = 10.0,
     in_process: bool = False,
+    campaign: bool = False,
 ) -> Session:
     """Open `target`, measure what it does not declare, and be ready to ask it.
 
@@ -77,20 +84,24 @@ def open_session(
     try:
         subject = Subject(link)
         declared = declared_choices(convention, link.started.text("convention"))
-        return Session(subject, measure(subject, declared, dtypes), examples=examples, seed=seed)
+        return Session(subject, measure(subject, declared, dtypes), examples=examples, seed=seed, campaign=campaign)
     except BaseException:
         link.close()
         raise
 
 
 class Session:
-    """One run: a pytest plug-in, registered under the name `bnspec-session`, that holds the subject and the rows."""
+    """One run: a pytest plug-in, registered under the name `bnspec-session`, that holds the subject and the rows.
 
-    def __init__(self, subject: Subject, measured: Measured, *, examples: int, seed: int = 0) -> None:
+    campaign   for measuring the suite: nothing is shrunk, and the second property that fails ends the run
+    """
+
+    def __init__(self, subject: Subject, measured: Measured, *, examples: int, seed: int = 0, campaign: bool = False) -> None:
         self.subject = subject
         self.measured = measured
         self.examples = examples
         self.seed = seed
+        self.campaign = campaign
         self.rows: dict[str, Row] = {}
         self._stages: dict[str, Stage] = {}
         self._began: dict[str, float] = {}
@@ -111,9 +122,19 @@ class Session:
         for item in items:
             law = _law(item)
             if law is not None:
-                _prepare(item.function, law, self.examples, self.seed)  # type: ignore[attr-defined]
+                self._prepare(item.function, law)  # type: ignore[attr-defined]
                 self.rows[item.nodeid] = _row(law, _dtype(item))
         config.hook.pytest_bnspec_plan(subject=self.subject, rows=list(self.rows.values()))
+
+    def _prepare(self, function: Callable[..., Any], law: Law) -> None:
+        """Settings, seed and counting for a property, once: all its dtypes share the function."""
+        inner = function.hypothesis.inner_test  # type: ignore[attr-defined]
+        if hasattr(inner, "counted"):
+            return
+        function.hypothesis.inner_test = _counted(inner)  # type: ignore[attr-defined]
+        seed(f"{self.seed}/{law.name}")(function)
+        count = max(MIN_EXAMPLES, round(self.examples * law.share))
+        settings(CAMPAIGN if self.campaign else SETTINGS, max_examples=count)(function)
 
     def _place(self, item: pytest.Item) -> tuple[int, int]:
         """Dtype by dtype, chapter by chapter; within a chapter as written."""
@@ -153,11 +174,17 @@ class Session:
         if row.status in ("vacuous", "not-run") and report.passed:
             report.outcome, report.longrepr = "failed", row.reason
         item.config.hook.pytest_bnspec_row(row=row)
+        if self.campaign and len({one.property for one in self.rows.values() if _wrong(one)}) >= ENOUGH:
+            item.session.shouldfail = f"{ENOUGH} properties failed"
         return report
 
     def pytest_unconfigure(self) -> None:
         """Let the implementation go."""
         self.subject.link.close()
+
+
+def _wrong(row: Row) -> bool:
+    return row.level == "required" and row.status in ("fail", "error", "crash", "timeout", "flaky")
 
 
 def _law(item: pytest.Item) -> Law | None:
@@ -170,16 +197,6 @@ def _dtype(item: pytest.Item) -> str:
 
 def _row(law: Law, dtype: str) -> Row:
     return Row(law.name, law.chapter, dtype, law.level, law.title, law.text, list(law.scope), list(law.against))
-
-
-def _prepare(function: Callable[..., Any], law: Law, examples: int, seed_: int) -> None:
-    """Settings, seed and counting for a property, once: all its dtypes share the function."""
-    inner = function.hypothesis.inner_test  # type: ignore[attr-defined]
-    if hasattr(inner, "counted"):
-        return
-    function.hypothesis.inner_test = _counted(inner)  # type: ignore[attr-defined]
-    seed(f"{seed_}/{law.name}")(function)
-    settings(SETTINGS, max_examples=max(MIN_EXAMPLES, round(examples * law.share)))(function)
 
 
 def _decline(stage: Stage, why: str) -> None:

@@ -13,7 +13,7 @@ from bnspec.case import Array, Case
 from bnspec.plugs.subject import Answer, Conversation, Subject
 from bnspec.properties.judge import Truth, columns, judge, train_truth
 from bnspec.properties.stage import current
-from bnspec.properties.strategies import build
+from bnspec.properties.strategies import NUMBERS, SEEDS, build
 
 STATISTICS = {"running_mean": "mean", "running_var": "var"}
 """Which batch statistic each running one averages."""
@@ -101,6 +101,4 @@ def _stream(number: int, seed: int, steps: int, n: int) -> Stream:
 
 def gaussian_streams() -> st.SearchStrategy[Stream]:
     """Streams of 30 or 60 batches of 4, 8 or 16 values in 4 channels."""
-    return st.builds(
-        _stream, st.integers(0, 2**24 - 1), st.integers(0, 2**32 - 1), st.sampled_from((30, 60)), st.sampled_from((4, 8, 16))
-    )
+    return st.builds(_stream, NUMBERS, SEEDS, st.sampled_from((30, 60)), st.sampled_from((4, 8, 16)))

@@ -16,7 +16,7 @@ import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion
 
-from bnspec.reports.record import Record, Row
+from bnspec.reports.record import Record, Row, Verdict
 from bnspec.reports.trace import ForwardStep
 from bnspec.reports.verdict import failures, judge_rows
 
@@ -104,6 +104,13 @@ def apply(record: Record, expectations: Expectations) -> Record:
     met = not edits and judge_rows(others)[0] == "conformant" if others else not edits
     state = "met" if met else "unmet"
     return msgspec.structs.replace(record, results=rows, expectations=state, warnings=[*record.warnings, *edits])
+
+
+def outcome(record: Record) -> Verdict:
+    """The verdict that the exit code follows: with expectations, conformant where they are met, and never where they are not."""
+    if record.expectations == "met":
+        return "conformant"
+    return "nonconformant" if record.expectations == "unmet" and record.verdict == "conformant" else record.verdict
 
 
 def _several(value: Any) -> list[Any]:

@@ -203,7 +203,7 @@ def test_gradients_that_are_not_kept_are_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "returned"), [("dy, learning_rate", "dy"), ("dy, cache", "dy"), ("dy", "{'dx': dy}"), ("dy", "dy, dy")]
+    ("head", "returned"), [("dy, learning_rate", "dy"), ("dy, cache", "dy"), ("dy", "{'loss': dy}"), ("dy", "dy, dy")]
 )
 def test_a_backward_of_another_kind_is_left_out(tmp_path: Path, head: str, returned: str) -> None:
     bound = bind(tmp_path, written(more=f"\n    def backward(self, {head}):\n        return {returned}\n"))

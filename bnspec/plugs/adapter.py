@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,17 +33,23 @@ class TargetError(Exception):
     """A target that cannot be asked. The message is one sentence, sometimes followed by the skeleton of an adapter."""
 
 
+class Question(TargetError):
+    """A target that can be read in two ways; the message asks which, and gives the answers."""
+
+
 @dataclass(frozen=True)
 class Binding:
     """How a piece of code was understood.
 
-    body   the rest of the adapter, below the line that names the code `Target`; it defines `Adapter`
+    body     the rest of the adapter, below the line that names the code `Target`; it defines `Adapter`
     bound, assumed   a sentence each, for the user to confirm or to contradict
+    beside   what else of the same file or module the body names: its name in the body -> its name there
     """
 
     body: str
     bound: str
     assumed: str
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

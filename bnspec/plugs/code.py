@@ -7,6 +7,7 @@ import importlib
 import inspect
 import sys
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +15,8 @@ from typing import Any
 
 from bnspec.plugs import names
 from bnspec.plugs.adapter import SKELETON, Script, TargetError
-from bnspec.plugs.anatomy import find_method, parameters_of
+from bnspec.plugs.reading import find_method, parameters_of
+from bnspec.plugs.siblings import forwards
 
 OPEN_FILE = """\
 import importlib.util
@@ -50,14 +52,15 @@ class Code:
     module: ModuleType
     is_file: bool
 
-    def reach(self, name: str) -> str:
-        """The lines that call the thing of that name `Target`."""
+    def reach(self, wanted: Mapping[str, str]) -> str:
+        """The lines that give each thing of the code, found by its name there, the name that the adapter wants for it."""
         if self.is_file:
-            return f"Target = module.{name}\n\n"
+            return "".join(f"{name} = module.{there}\n" for name, there in wanted.items()) + "\n"
         here = HERE if _found_here(self.module) else ""
-        if "." in name:
-            return f"{here}import {self.place}\n\nTarget = {self.place}.{name}\n\n"
-        return f"{here}from {self.place} import {name} as Target\n\n"
+        if any("." in there for there in wanted.values()):
+            lines = "".join(f"{name} = {self.place}.{there}\n" for name, there in wanted.items())
+            return f"{here}import {self.place}\n\n{lines}\n"
+        return here + "".join(f"from {self.place} import {there} as {name}\n" for name, there in wanted.items()) + "\n"
 
 
 def open_code(place: str, script: Script) -> Code:
@@ -147,12 +150,22 @@ def find(code: Code, name: str) -> Any:
     return subject
 
 
+def beside(code: Code, name: str) -> dict[str, Any]:
+    """Everything of the module or class in which `name` stands, by name."""
+    holder = find(code, name.rpartition(".")[0]) if "." in name else code.module
+    return {key: getattr(holder, key) for key in vars(holder)}
+
+
 def only_candidate(code: Code) -> str:
-    """The name of the one adapter there, else of the one class that normalizes; raises `TargetError` for none or several."""
+    """The name of the one adapter there, else of the one class or forward function that normalizes, else of the one class.
+
+    Raises `TargetError` for none or several.
+    """
     own = {name: value for name, value in vars(code.module).items() if _is_own(code, name, value)}
     classes = [name for name, value in own.items() if isinstance(value, type) and find_method(value, names.FORWARD)]
-    norms = [name for name in classes if any(word in name.lower() for word in ("norm", "bn"))]
-    found = [name for name, value in own.items() if is_adapter(value)] or norms or classes
+    adapters = [name for name, value in own.items() if is_adapter(value)]
+    functions = forwards({name: value for name, value in own.items() if inspect.isfunction(value)})
+    found = adapters or names.norms(classes) or names.norms(functions) or classes
     if len(found) == 1:
         return found[0]
     if found:

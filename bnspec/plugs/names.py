@@ -13,6 +13,19 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+X = _words("x input inputs xin inp xbatch batch data z a h features featuremap featuremaps images tensor activations")
+DY = _words(
+    "dy dout dyout dz da dh dl dloss grad grads gradoutput gradoutputs gradout outgrad outputgrad delta upstream upstreamgrad "
+    "gradient gradients dldy dldout dldz gradz grady error derror dnext dx"
+)
+"""The first argument of a forward function, and of its backward."""
+
+SETTINGS = _words(
+    "bnparam bnparams bnparameters bnconfig bnstate param params parameters config cfg conf options opts opt settings "
+    "state states hyperparams hparams hyperparameters kwargs layer layerparams stats runningstats running buffers memory dict"
+)
+"""Arguments of a function that are dicts: of settings, of state, or of both."""
+
 FORWARD = ("forward", "fprop", "forwardpass", "__call__", "call")
 """Methods that answer y; a `forward` is preferred to the `__call__` that leads to it."""
 
@@ -44,8 +57,27 @@ RUNNING_VAR = _words(
 )
 """Only variances: a running standard deviation is another quantity, and is not bound."""
 
+CACHE = ("cache", "caches", "ctx", "context", "saved", "memory", "stash", "tape", "bncache", "state", "fwdcache", "forwardcache")
+"""What a forward returns for its backward."""
+
+DX = ("dx", "gradx", "gradinput", "dinput", "dinputs", "xgrad", "dldx", "dz", "da", "dxin", "din")
 DGAMMA = ("dgamma", "gradgamma", "gammagrad", "dldgamma", "dweight", "gradweight", "dscale", "gradscale", "dgama", "dldbw", "dg")
 DBETA = ("dbeta", "gradbeta", "betagrad", "dldbeta", "dbias", "gradbias", "dshift", "gradshift", "dldbb", "db")
+
+SWITCHES = {
+    "affine": ("gamma", "beta"),
+    "learnable": ("gamma", "beta"),
+    "elementwiseaffine": ("gamma", "beta"),
+    "scale": ("gamma",),
+    "usescale": ("gamma",),
+    "usegamma": ("gamma",),
+    "center": ("beta",),
+    "usebias": ("beta",),
+    "usebeta": ("beta",),
+    "trackrunningstats": ("running_mean", "running_var"),
+    "trackstats": ("running_mean", "running_var"),
+}
+"""Constructor arguments that, given False, make a layer without some of its parts."""
 
 TRAINING_FLAGS = ("training", "train", "istraining", "istrain", "trainflg", "trainflag", "trainingmode", "trainmode", "trainable")
 INFERENCE_FLAGS = _words(
@@ -62,6 +94,12 @@ INFER_WORDS = ("test", "eval", "inference", "infer", "predict", "evaluate", "val
 def plain(name: str) -> str:
     """A name as it is compared: dunder names as they are, others without underscores and case."""
     return name if name.startswith("__") else name.replace("_", "").lower()
+
+
+def norms(listed: Iterable[str]) -> list[str]:
+    """Those of the names that say that it normalizes; those that say batch, where there are any."""
+    found = [name for name in listed if any(word in plain(name).strip("_") for word in ("norm", "bn"))]
+    return [name for name in found if any(word in plain(name) for word in ("batch", "bn"))] or found
 
 
 def match(names: Iterable[str], aliases: Iterable[str]) -> str | None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import math
-import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from bnspec.implementation import Setup
-from bnspec.plugs import anatomy, names
+from bnspec.case import Array
+from bnspec.plugs import names
 from bnspec.plugs.adapter import Binding, indented
-from bnspec.plugs.anatomy import CHANNELS, Anatomy
+from bnspec.plugs.anatomy import Anatomy, dissect
+from bnspec.plugs.constructor import CHANNELS, ROLES
+from bnspec.plugs.gradients import ALONE, DOCUMENTED, Order, order_of, said_orders
+from bnspec.plugs.reading import find_method, parameters_of, required_of
+from bnspec.plugs.target import Found
+from bnspec.plugs.trial import is_output, tried
 from bnspec.plugs.values import Place, find_entry, find_value
-
-TRIAL_SHAPES = ((4, CHANNELS), (4, CHANNELS, 5, 2), (4, CHANNELS, 5), (4, 5, 2, CHANNELS))
-"""Inputs tried, in this order, to see what a forward and a backward leave on the layer."""
 
 LAYER = '''\
 import numpy as np
@@ -47,71 +47,93 @@ class Adapter:
 
 
 @dataclass(frozen=True)
-class Backward:
-    """A backward method: it returns (dx, dgamma, dbeta), or dx alone and leaves the gradients at places on the layer."""
+class Calls:
+    """What a layer's methods return and take, seen by calling them.
 
-    method: str
-    returns_triple: bool
-    places: dict[str, str]
+    returns_more   forward returns y and other things after it
+    backward       the method, "" where there is none that can be called
+    cache          what follows dy in its call: the one other thing that forward returned
+    order          how the result of backward is read
+    places         where backward leaves the gradients that it does not return, on the layer
+    """
+
+    returns_more: bool = False
+    backward: str = ""
+    cache: str = ""
+    order: Order = ALONE
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def described(self) -> str:
+        """In words, for the user to confirm."""
+        if not self.backward:
+            return "no backward(dy)"
+        call = f"{self.backward}(dy, cache)" if self.cache else f"{self.backward}(dy)"
+        left = "".join(f", d{role} at {place}" for role, place in self.places.items())
+        nothing = ", no gradients of gamma and beta" if not left and self.order == ALONE else ""
+        return f"{call} -> {self.order.shown}{left}{nothing}"
 
 
-def bind(label: str, subject: Any) -> Binding | None:
+def bind(found: Found) -> Binding | None:
     """The adapter for a class with a forward method, None where `subject` is no such class.
 
     Raises `TargetError` where it is one and cannot be made, or wants something that its names do not explain.
     """
-    parts = anatomy.dissect(label, subject)
+    if not isinstance(found.subject, type):
+        return None
+    found, _, said = said_orders(found, [one.name for one in parameters_of(found.subject)])
+    parts = dissect(found)
     if parts is None:
         return None
-    backward = _find_backward(parts)
-    order = "a returned triple is dx, dgamma, dbeta; " if backward and backward.returns_triple else ""
-    assumed = f"{order}x goes in as it is, whatever its rank; so does momentum, its meaning is measured"
-    return Binding(_body(parts, backward), parts.described(_described(backward)), assumed)
+    calls = _watched(parts, said)
+    order = "a returned triple is dx, dgamma, dbeta; " if calls.order.assigned == ", ".join(DOCUMENTED) and not said else ""
+    first = "y is the first of what forward returns; " if calls.returns_more else ""
+    assumed = f"{first}{order}x goes in as it is, whatever its rank; so does momentum, its meaning is measured"
+    return Binding(_body(parts, calls), parts.described(calls.described), assumed)
 
 
-def _find_backward(parts: Anatomy) -> Backward | None:
-    """What backward returns and leaves, seen by running a forward and a backward once; None where it takes more than dy."""
-    method = anatomy.find_method(type(parts.layer), names.BACKWARD)
-    if method is None or sum(one.default is one.empty for one in anatomy.parameters_of(getattr(parts.layer, method))) != 1:
-        return None
-    returned, layer = _tried(parts, method)
-    if isinstance(returned, (tuple, list)) and len(returned) == 3:
-        return Backward(method, True, {})
-    if isinstance(returned, (tuple, dict)):
-        return None
-    return Backward(method, False, _gradient_places(parts, layer))
+def _watched(parts: Anatomy, said: Sequence[str]) -> Calls:
+    """What forward returns, and what backward returns and leaves, seen by running each once."""
+    more = tried(_body(parts, WHOLE), {"Target": type(parts.layer)}, parts.known, _extras)
+    calls = Calls(returns_more=not isinstance(more, Exception) and more is not None)
+    method = find_method(type(parts.layer), names.BACKWARD)
+    needed = [] if method is None else required_of(getattr(parts.layer, method))
+    wants_cache = len(needed) == 2 and more == 1 and names.plain(needed[1]) in names.CACHE
+    if method is None or not (len(needed) == 1 or wants_cache):
+        return calls
+    calls = replace(calls, backward=method, cache=", cache" if wants_cache else "")
+
+    def differentiate(layer: Any, x: Array) -> tuple[Any, Any]:
+        y = layer.forward(x, training=True)
+        cache = (layer.returned[1],) if wants_cache else ()
+        return getattr(layer.bn, method)(np.array(y), *cache), layer.bn
+
+    seen = tried(_body(parts, calls), {"Target": type(parts.layer)}, parts.known, differentiate)
+    returned, layer = (None, parts.layer) if isinstance(seen, Exception) else seen
+    order = order_of(returned, said)
+    if order is None:
+        return replace(calls, backward="")
+    return replace(calls, order=order, places=_gradient_places(parts, layer) if order == ALONE else {})
 
 
-def _tried(parts: Anatomy, method: str) -> tuple[Any, Any]:
-    """(what backward returned, the user's layer after it), on the first of `TRIAL_SHAPES` that the layer takes.
-
-    It runs the adapter's own text, so the layer is filled and switched as it will be. (None, a fresh layer) where no shape will do.
-    """
-    run: dict[str, Any] = {"Target": type(parts.layer)}
-    exec(_body(parts, None), run)
-    for shape in TRIAL_SHAPES:
-        with contextlib.suppress(Exception), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            layer = run["Adapter"]().layer(_trial_setup(parts, len(shape)))
-            y = layer.forward(np.linspace(-1.0, 1.0, math.prod(shape)).reshape(shape), training=True)
-            return getattr(layer.bn, method)(np.array(y)), layer.bn
-    return None, parts.layer
+WHOLE = Calls(returns_more=True)
+"""For the first trial: all that forward returns is kept."""
 
 
-def _trial_setup(parts: Anatomy, rank: int) -> Setup:
-    """A setup that fills what the layer is known to have, at its usual start."""
-    usual: dict[str, Any] = {"eps": 1e-5, "momentum": 0.9}
-    usual |= {"gamma": np.ones(CHANNELS), "beta": np.zeros(CHANNELS)}
-    usual |= {"running_mean": np.zeros(CHANNELS), "running_var": np.ones(CHANNELS)}
-    known = {*parts.values, *parts.constructor.arguments}
-    given = {role: value if role in known else None for role, value in usual.items()}
-    return Setup(**given, dtype="float64", channel_axis=1, rank=rank, channels=CHANNELS)
+def _extras(layer: Any, x: Array) -> int | None:
+    """How many things forward returns after y; None where it returns y alone."""
+    with contextlib.suppress(ValueError):  # of an array of what is no array
+        layer.forward(x, training=True)
+    returned = layer.returned
+    return len(returned) - 1 if isinstance(returned, tuple) and returned and is_output(returned[0], x) else None
 
 
 def _gradient_places(parts: Anatomy, layer: Any) -> dict[str, str]:
     """Where dgamma and dbeta lie: under their own names, else as `.grad` of the parameter, else in a dict of gradients."""
     places = {}
     for role, aliases, own in (("gamma", names.DGAMMA, names.GAMMA), ("beta", names.DBETA, names.BETA)):
+        if role in parts.constructor.closed:
+            continue
         holder = parts.values[role].text.rpartition(".")[0] if role in parts.values else ""
         place = find_value(layer, aliases) or find_entry(layer, aliases + own, gradients=True)
         if place is not None:
@@ -121,31 +143,44 @@ def _gradient_places(parts: Anatomy, layer: Any) -> dict[str, str]:
     return places
 
 
-def _body(parts: Anatomy, backward: Backward | None) -> str:
-    call = f"return np.asarray(self.bn.{parts.forward}(x{parts.switch.argument}))".replace(".__call__(", "(")
-    before = [parts.switch.before] if parts.switch.before else []
-    if not parts.switch.found:
-        before = ["if not training:", f'    raise NotImplementedError("{parts.name} has no inference mode")']
-    more = _backward_lines(backward) + _running_lines(parts)
+def _body(parts: Anatomy, calls: Calls) -> str:
+    more = _backward_lines(parts, calls) + _running_lines(parts)
     return LAYER.format(
         name=parts.name,
         label=parts.label,
-        forward=indented(2, *before, call),
+        forward=indented(2, *_forward_lines(parts, calls)),
         more=indented(1, *more) + "\n" if more else "",
         construct=indented(2, *parts.constructor.lines(), *_write(parts)),
     )
 
 
-def _backward_lines(backward: Backward | None) -> list[str]:
-    if backward is None:
+def _forward_lines(parts: Anatomy, calls: Calls) -> list[str]:
+    call = f"self.bn.{parts.forward}(x{parts.switch.argument})".replace(".__call__(", "(")
+    before = [parts.switch.before] if parts.switch.before else []
+    if parts.no_inference:
+        before = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")']
+    if not calls.returns_more:
+        return [*before, f"return np.asarray({call})"]
+    keep = ["self.training = training"] if calls.cache else []
+    first = "return np.asarray(self.returned[0] if isinstance(self.returned, tuple) else self.returned)"
+    return [*before, *keep, f"self.returned = {call}", first]
+
+
+def _backward_lines(parts: Anatomy, calls: Calls) -> list[str]:
+    if not calls.backward:
         return []
-    call = f"self.bn.{backward.method}(dy)"
-    if backward.returns_triple:
-        answer = "np.asarray(dx), np.asarray(dgamma).reshape(-1), np.asarray(dbeta).reshape(-1)"
-        return ["", "def backward(self, dy):", f"    dx, dgamma, dbeta = {call}", f"    return {answer}"]
-    places = [backward.places.get(role) for role in ("gamma", "beta")]
-    dgamma, dbeta = ("None" if place is None else f"np.array(self.bn{place}).reshape(-1)" for place in places)
-    return ["", "def backward(self, dy):", f"    dx = np.asarray({call})", f"    return dx, {dgamma}, {dbeta}"]
+    nothing = f'    raise NotImplementedError("{parts.name} leaves nothing for a backward in inference")'
+    cache = ["cache = self.returned[1] if isinstance(self.returned, tuple) else None"]
+    cache += ["if cache is None and not self.training:", nothing]
+    places = {f"d{role}": f"np.array(self.bn{place}).reshape(-1)" for role, place in calls.places.items()}
+    taken = {name: f"np.asarray({place}).reshape(-1)" for name, place in calls.order.parts.items() if name != "dx"}
+    dgamma, dbeta = ({**places, **taken}.get(name, "None") for name in ("dgamma", "dbeta"))
+    lines = [
+        *(cache if calls.cache else []),
+        f"{calls.order.assigned} = self.bn.{calls.backward}(dy{calls.cache})",
+        f"return np.asarray({calls.order.parts['dx']}), {dgamma}, {dbeta}",
+    ]
+    return ["", "def backward(self, dy):", *(f"    {line}" for line in lines)]
 
 
 def _running_lines(parts: Anatomy) -> list[str]:
@@ -158,7 +193,7 @@ def _running_lines(parts: Anatomy) -> list[str]:
 def _write(parts: Anatomy) -> list[str]:
     """The lines that write what the constructor does not take into the layer; what it does not have is refused if asked for."""
     lines = []
-    for role in anatomy.ROLES:
+    for role in ROLES:
         if role in parts.constructor.arguments:
             continue
         lines.append(f"if setup.{role} is not None:")
@@ -179,12 +214,3 @@ def _write_array(role: str, place: Place) -> list[str]:
         return [f"bn{place.text} = setup.{role}.reshape(np.shape(bn{place.text})).{as_kept}()"]
     refusal = f'raise NotImplementedError("the layer shows no shape for {role} before its first call")'
     return ["if setup.rank != 2:", f"    {refusal}", f"bn{place.text} = setup.{role}.copy()"]
-
-
-def _described(backward: Backward | None) -> str:
-    if backward is None:
-        return "no backward(dy)"
-    if backward.returns_triple:
-        return f"{backward.method}(dy) -> (dx, dgamma, dbeta)"
-    gradients = ", ".join(f"d{role} at {place}" for role, place in backward.places.items())
-    return f"{backward.method}(dy) -> dx, {gradients or 'no gradients of gamma and beta'}"

@@ -88,7 +88,7 @@ def _fix(subject: Subject, dtype: str) -> None:
         fixed["eps"] = measured_eps(subject, dtype) or 1e-5
     subject.fixed = fixed
     if "momentum" in subject.withheld:
-        first, second = _weights(subject, dtype, USUAL["momentum"])
+        first, second = batch_weights(subject, dtype, USUAL["momentum"])
         weight = second if abs(first - 1) < CLOSE and abs(second - 0.5) > CLOSE else first
         subject.fixed = {**fixed, "momentum": _rounded(weight) or 0.1}
 
@@ -125,7 +125,7 @@ def _defaults(subject: Subject, dtype: str) -> dict[str, Any]:
     """eps and momentum of a layer that is given neither."""
     eps = subject.fixed.get("eps") or measured_eps(subject, dtype)
     held, subject.withheld = subject.withheld, tuple({*subject.withheld, "momentum"})
-    weight, _ = _weights(subject, dtype, USUAL["momentum"])
+    weight, _ = batch_weights(subject, dtype, USUAL["momentum"])
     subject.withheld = held
     found = {"eps_default": eps, "momentum_default": _rounded(weight)}
     return {name: value for name, value in found.items() if value is not None}
@@ -134,7 +134,7 @@ def _defaults(subject: Subject, dtype: str) -> dict[str, Any]:
 def _averaging(subject: Subject, dtype: str, warnings: list[str]) -> dict[str, Any]:
     """What momentum weighs, which start-up correction there is, and the kind of the running variance, rank by rank."""
     momenta = [subject.fixed["momentum"]] if "momentum" in subject.fixed else MOMENTA
-    seen = [weight for momentum in momenta for weight in _weights(subject, dtype, momentum)]
+    seen = [weight for momentum in momenta for weight in batch_weights(subject, dtype, momentum)]
     choices = [("batch", "none"), ("running", "none"), ("cumulative", "none"), *product(("batch", "running"), ("first", "zero"))]
     if "momentum" in subject.fixed:  # what is measured there is the weight of the batch
         choices = [choice for choice in choices if choice[0] != "running"]
@@ -156,7 +156,7 @@ def _averaging(subject: Subject, dtype: str, warnings: list[str]) -> dict[str, A
     return found
 
 
-def _weights(subject: Subject, dtype: str, momentum: float) -> tuple[float, float]:
+def batch_weights(subject: Subject, dtype: str, momentum: float, *, inference_between: bool = False) -> tuple[float, float]:
     """The batch's weight in steps 1 and 2, from the running mean: batches of mean 4, then mean 12. NaN where there is none."""
     case = pair_case(subject, dtype).replace(momentum=momentum)
     subject.begin()
@@ -165,6 +165,8 @@ def _weights(subject: Subject, dtype: str, momentum: float) -> tuple[float, floa
         states = [float(case.running_mean[0])]
         for shift in (0, 8):
             layer.forward(case.x + case.x.dtype.type(shift), training=True)
+            if inference_between:
+                layer.forward(case.x, training=False)
             states.append(float(layer.running()[0][0]))
     except (Fault, BudgetSpent):
         return np.nan, np.nan

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import replace
 from typing import Any
 
-from bnspec.plugs import anatomy, names
+from bnspec.case import Array
+from bnspec.plugs import names
 from bnspec.plugs.adapter import SKELETON, Binding, TargetError, indented
-from bnspec.plugs.anatomy import CHANNELS, Anatomy, Switch
+from bnspec.plugs.anatomy import Anatomy, dissect
+from bnspec.plugs.constructor import CHANNELS, ROLES
+from bnspec.plugs.reading import codes_of, find_method
+from bnspec.plugs.switch import Switch
+from bnspec.plugs.target import Found
+from bnspec.plugs.trial import is_output, tried
 from bnspec.plugs.values import is_tensor
 
 OWN_RANKS = {"BatchNorm1d": [2, 3], "BatchNorm2d": [4], "BatchNorm3d": [5]}
@@ -19,16 +26,16 @@ BY_GRAD_MODE = Switch(found="torch.is_grad_enabled()")
 
 CONVENTION = """\
     convention = {{
-        "momentum_weighs": "batch",
+        "momentum_weighs": "{weighs}",
         "running_var": "unbiased",
         "ranks": {ranks},
         "single_value": "error",
-        "backward": "train+infer",
+        "backward": "{backward}",
     }}
 """
 """What torch documents of its own classes; of other modules it is measured."""
 
-BODY = '''\
+TENSORS = '''\
 import numpy as np
 import torch
 
@@ -50,7 +57,11 @@ def to_numpy(tensor):
 
         return tensor.detach().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     return tensor.detach().numpy()
+'''
+"""From arrays to tensors and back, in an adapter."""
 
+BODY = '''\
+{tensors}
 
 class Layer:
     """One {name}, asked as every other is."""
@@ -79,38 +90,51 @@ class Adapter:
 '''
 """The adapter without its particulars."""
 
+FIRST = """self.y = self.y[0]  # what else it returns is nobody's business here
+        return to_numpy(self.y)"""
+"""How a forward ends that returns y with other things after it."""
 
-def bind(label: str, subject: Any) -> Binding | None:
+
+def bind(found: Found) -> Binding | None:
     """The adapter for a class that keeps its state in torch tensors, None for any other.
 
     torch is looked up among the imported modules, never imported: only a target that uses it is its business.
     Raises `TargetError` where no layer can be made, or where gradients are neither autograd's nor left to it.
     """
-    torch = sys.modules.get("torch")
+    torch, subject = sys.modules.get("torch"), found.subject
     if torch is None or not isinstance(subject, type):
         return None
     is_module = issubclass(subject, torch.nn.Module)
-    parts = anatomy.dissect(label, subject)
+    parts = dissect(found)
     if parts is None or not (is_module or any(is_tensor(place.value) for place in parts.values.values())):
         return None
     parts = replace(parts, values={role: place for role, place in parts.values.items() if place.value is not None})
     _refuse(parts, is_module=is_module)
     if _asks_grad_mode(subject):
         parts = replace(parts, switch=BY_GRAD_MODE)
-    ranks = OWN_RANKS.get(parts.name) if getattr(torch.nn, parts.name, None) is subject else None
     learned = [role for role in ("gamma", "beta") if _is_learned(parts, role, is_module=is_module)]
+    is_own = getattr(torch.nn, parts.name, None) is subject and parts.name in OWN_RANKS
+    body = _body(parts, learned, is_module=is_module, is_own=is_own)
+    if not is_own and tried(body, {"Target": subject}, parts.known, _is_tuple) is True:
+        body = body.replace("return to_numpy(self.y)", FIRST)
     gradients = ", ".join(["dx", *(f"d{role}" for role in learned)])
-    meaning = "declared" if ranks else "measured"
-    assumed = f"channels on axis 1; parameters in float32 for half types; momentum goes in as it is, its meaning is {meaning}"
-    body = _body(parts, learned, is_module=is_module, ranks=ranks)
+    momentum = "momentum goes in as it is, its meaning is " + ("declared" if is_own else "measured")
+    assumed = f"channels on axis 1; parameters in float32 for half types; {momentum}"
     return Binding(body, parts.described(f"{gradients} by autograd"), assumed)
+
+
+def _is_tuple(layer: Any, x: Array) -> bool:
+    """Whether forward returns more than y; what it returns is then no tensor, which stops the adapter's forward half-way."""
+    with contextlib.suppress(AttributeError):
+        layer.forward(x, training=True)
+    return isinstance(layer.y, (tuple, list)) and is_output(layer.y[0], x)
 
 
 def _refuse(parts: Anatomy, *, is_module: bool) -> None:
     """Raise `TargetError` for what looks like a layer but cannot be asked as one."""
     if any(type(place.value).__name__.startswith("Uninitialized") for place in parts.values.values()):
         raise TargetError(f"{parts.label} has no size before its first call and cannot be given values; name the class it becomes")
-    if not is_module and anatomy.find_method(type(parts.layer), names.BACKWARD):
+    if not is_module and find_method(type(parts.layer), names.BACKWARD):
         raise TargetError(f"{parts.label} keeps torch tensors but has a backward of its own; write an adapter:\n\n{SKELETON}")
 
 
@@ -120,24 +144,35 @@ def _is_learned(parts: Anatomy, role: str, *, is_module: bool) -> bool:
     return place is not None and is_tensor(place.value) and (place.value.requires_grad or not is_module)
 
 
-def _body(parts: Anatomy, learned: list[str], *, is_module: bool, ranks: list[int] | None) -> str:
+def _body(parts: Anatomy, learned: list[str], *, is_module: bool, is_own: bool) -> str:
     return BODY.format(
+        tensors=TENSORS,
         name=parts.name,
         label=parts.label,
-        convention=CONVENTION.format(ranks=ranks) if ranks else "",
+        convention=_convention(parts) if is_own else "",
         forward=indented(2, *_forward_lines(parts, is_module=is_module)),
         backward=indented(2, *_backward_lines(parts, learned)),
         running=indented(1, *_running_lines(parts)),
-        construct=indented(2, *parts.constructor.lines(), *_write(parts, learned, is_module=is_module)),
+        construct=indented(2, *parts.constructor.lines(), *_write(parts, learned, is_module=is_module, is_own=is_own)),
     )
+
+
+def _convention(parts: Anatomy) -> str:
+    """What torch documents of its own class, as the target makes it."""
+    weighs = "cumulative" if _is_cumulative(parts) else "batch"
+    backward = "train" if parts.no_inference else "train+infer"
+    return CONVENTION.format(weighs=weighs, backward=backward, ranks=OWN_RANKS[parts.name])
+
+
+def _is_cumulative(parts: Anatomy) -> bool:
+    """Whether the target says momentum=None, with which torch's own classes keep a plain average of all batches."""
+    return "momentum" in parts.constructor.closed and parts.constructor.fixed["momentum"] is None
 
 
 def _asks_grad_mode(subject: type) -> bool:
     """Whether the class, or a function that its methods call, tells training from inference by torch.is_grad_enabled()."""
     methods = [method for method in vars(subject).values() if hasattr(method, "__code__")]
-    called = [method.__globals__.get(name) for method in methods for name in method.__code__.co_names]
-    codes = [getattr(function, "__code__", None) for function in (*methods, *called)]
-    return any("is_grad_enabled" in code.co_names for code in codes if code is not None)
+    return any("is_grad_enabled" in code.co_names for code in codes_of(*methods))
 
 
 def _forward_lines(parts: Anatomy, *, is_module: bool) -> list[str]:
@@ -146,8 +181,8 @@ def _forward_lines(parts: Anatomy, *, is_module: bool) -> list[str]:
         call = f"self.y = self.bn.{parts.forward}(self.x{parts.switch.argument})"
     before = "self.bn.train(training)" if is_module else parts.switch.before
     lines = [before] if before else []
-    if not (is_module or parts.switch.found):
-        lines = ["if not training:", f'    raise NotImplementedError("{parts.name} has no inference mode")']
+    if parts.no_inference:
+        lines = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")']
     lines.append("self.x = to_torch(x).requires_grad_()")
     if parts.switch is BY_GRAD_MODE:
         return [*lines, "with torch.set_grad_enabled(training):", f"    {call}"]
@@ -175,10 +210,12 @@ def _running_lines(parts: Anatomy) -> list[str]:
     return ["", "def running(self):", f"    return {mean}, {var}", ""]
 
 
-def _write(parts: Anatomy, learned: list[str], *, is_module: bool) -> list[str]:
+def _write(parts: Anatomy, learned: list[str], *, is_module: bool, is_own: bool) -> list[str]:
     """The lines that give the layer its dtype and write what the constructor does not take into it."""
     lines = ['bn = bn.to(torch.float64 if setup.dtype == "float64" else torch.float32)'] if is_module else []
-    for role in (role for role in anatomy.ROLES if role not in parts.constructor.arguments):
+    for role in (role for role in ROLES if role not in parts.constructor.arguments):
+        if role == "momentum" and is_own and _is_cumulative(parts):
+            continue  # whatever momentum a case has, a plain average has none
         place = parts.values.get(role)
         lines.append(f"if setup.{role} is not None:")
         if place is not None and role in ("eps", "momentum"):

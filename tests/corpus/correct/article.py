@@ -39,5 +39,4 @@ class BatchNorm:
         dx_norm = dout * self.gamma
         dvar = np.sum(dx_norm * self.x_centered, axis=0) * -0.5 * self.std**-3
         dmean = np.sum(-dx_norm / self.std, axis=0) + dvar * np.sum(-2 * self.x_centered, axis=0) / N
-        dx = dx_norm / self.std + dvar * 2 * self.x_centered / N + dmean / N
-        return dx
+        return dx_norm / self.std + dvar * 2 * self.x_centered / N + dmean / N

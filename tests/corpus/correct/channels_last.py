@@ -32,8 +32,7 @@ class BatchNormalization:
         inv = 1.0 / np.sqrt(variance + self.epsilon)
         normalized = (inputs - mean) * inv
         self.cache = (self.learning, normalized, inv)
-        outputs = normalized * self.gamma + self.beta
-        return outputs
+        return normalized * self.gamma + self.beta
 
     def backward(self, upstream):
         learning, normalized, inv = self.cache

@@ -11,7 +11,7 @@ class BatchNorm:
 
     def forward(self, x, training=True):
         axes = (0, *range(2, x.ndim))
-        kept = dict(axis=axes, keepdims=True)
+        kept = {"axis": axes, "keepdims": True}
         shape = (1, -1) + (1,) * (x.ndim - 2)
         if training:
             m = x.size // x.shape[1]

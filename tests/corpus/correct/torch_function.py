@@ -3,7 +3,7 @@
 import torch
 
 
-class Normalize(torch.autograd.Function):
+class Whiten(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, mean, var, eps, batch):
         inv_std = (var + eps).rsqrt()
@@ -42,5 +42,5 @@ class BatchNorm(torch.nn.Module):
                 var, mean = torch.var_mean(x, dims, correction=0)
                 self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
                 self.running_var.mul_(1 - self.momentum).add_(torch.var(x, dims), alpha=self.momentum)
-        x_hat = Normalize.apply(x, mean.reshape(shape), var.reshape(shape), self.eps, self.training)
+        x_hat = Whiten.apply(x, mean.reshape(shape), var.reshape(shape), self.eps, self.training)
         return self.gamma.reshape(shape) * x_hat + self.beta.reshape(shape)

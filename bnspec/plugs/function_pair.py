@@ -1,0 +1,102 @@
+"""A forward function, alone or with a backward and an inference beside it: `batchnorm_forward(x, gamma, beta, bn_param)`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from bnspec.plugs.adapter import Binding
+from bnspec.plugs.gradients import said_orders
+from bnspec.plugs.pair_text import ARRAYS, Pair, text_of
+from bnspec.plugs.pair_trials import Functions, seen
+from bnspec.plugs.reading import parameters_of
+from bnspec.plugs.siblings import OPTIONS, Family, family_of, is_function
+from bnspec.plugs.signature import Signature, read_signature
+from bnspec.plugs.target import Found
+
+
+def bind(found: Found) -> Binding | None:
+    """The adapter for a forward function, or for a class that holds its functions as static methods; None for anything else.
+
+    Raises `TargetError` where it is one that cannot be called, and `Question` where names leave two readings.
+    """
+    is_class = isinstance(found.subject, type)
+    inner = _opened(found)
+    if inner is None:
+        return None
+    inner, *said = said_orders(inner, _parameters(inner.subject))
+    family = family_of(inner, "forward" if is_class else found.name)
+    options = set(OPTIONS) - set(_parameters(inner.subject))
+    inner = replace(inner, keywords={name: value for name, value in inner.keywords.items() if name not in options})
+    signature = read_signature(inner)
+    if signature is None:
+        return None
+    members = {kind: name for kind, name in vars(family).items() if name}
+    texts = {kind: f"Target.{name}" if is_class else kind.capitalize() for kind, name in members.items()}
+    named = {kind.capitalize(): name for kind, name in members.items()}
+    scope = {"Target": found.subject, **{name: inner.beside[there] for name, there in named.items()}}
+    functions = Functions(inner.subject, scope.get("Backward"), scope.get("Inference"), scope, *said)
+    forward = "Target.forward" if is_class else "Target"
+    inference = _inference_signature(inner, family)
+    pair = Pair(found.name, found.label, ARRAYS, signature, forward, texts.get("inference", ""), inference)
+    pair, why_not = seen(pair, functions, texts.get("backward", ""))
+    beside = {} if is_class else named
+    return Binding(text_of(pair), _described(pair, family, why_not), _assumed(pair, bool(functions.said_backward)), beside)
+
+
+def _opened(found: Found) -> Found | None:
+    """The forward function as what was found, with what stands beside it: in its module, or in its class."""
+    if isinstance(found.subject, type):
+        if not isinstance(inspect.getattr_static(found.subject, "forward", None), staticmethod):
+            return None
+        beside = {name: getattr(found.subject, name) for name in dir(found.subject) if not name.startswith("__")}
+        found = replace(found, subject=beside["forward"], beside=beside)
+    if not is_function(found.subject) or _parameters(found.subject)[:1] in (["ctx"], ["self"]):
+        return None
+    return found
+
+
+def _inference_signature(inner: Found, family: Family) -> Signature | None:
+    """How the inference of its own is called, with those of the target's fixed arguments that it takes; None where there is none."""
+    if not family.inference:
+        return None
+    function = inner.beside[family.inference]
+    fixed = {name: value for name, value in inner.keywords.items() if name in _parameters(function)}
+    return read_signature(Found(f":{family.inference}", function, fixed))
+
+
+def _parameters(function: Callable[..., Any]) -> list[str]:
+    return [one.name for one in parameters_of(function)]
+
+
+def _described(pair: Pair, family: Family, why_not: str) -> str:
+    """In one sentence, what is called and how."""
+    signature = pair.signature
+    switch = signature.switch.found or (f"inference by {family.inference}" if family.inference else "")
+    said = f"{pair.name}({', '.join(filter(None, (signature.x, signature.shown)))})"
+    said += (
+        f" switched by {signature.switch.found}"
+        if signature.switch.found
+        else f" and {switch}"
+        if switch
+        else " without inference mode"
+    )
+    if pair.by_autograd:
+        return f"{said}; {', '.join(['dx', *(f'd{role}' for role in pair.learned)])} by autograd"
+    if not pair.backward:
+        return f"{said}; {family.backward} is left out: {why_not}" if family.backward else f"{said}; no backward"
+    return f"{said}; {family.backward}({', '.join(pair.arguments)}) -> {pair.order.shown}"
+
+
+def _assumed(pair: Pair, said: bool) -> str:
+    """In one sentence, what names and order do not tell for certain."""
+    documented = pair.backward and "," in pair.order.assigned and not said
+    return "; ".join(
+        [
+            *(["y is the first of what is returned"] if pair.returned is not None and pair.returned.y == 0 else []),
+            *(["the gradients are dx, dgamma, dbeta in this order"] if documented else []),
+            "x goes in as it is, whatever its rank; so does momentum, its meaning is measured",
+        ]
+    )

@@ -1,0 +1,126 @@
+"""What a backward takes and returns: the order of a tuple, the keys of a dict, the forward's cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bnspec.plugs import names
+from bnspec.plugs.adapter import TargetError
+from bnspec.plugs.constructor import ROLES
+from bnspec.plugs.reading import parameters_of
+from bnspec.plugs.returned import Returned
+from bnspec.plugs.signature import Signature
+from bnspec.plugs.target import Found
+
+DOCUMENTED = ("dx", "dgamma", "dbeta")
+"""The order in which gradients are returned, unless the target says another."""
+
+ALIASES: Mapping[str, tuple[str, ...]] = {"dx": names.DX, "dgamma": names.DGAMMA, "dbeta": names.DBETA}
+"""The names of the entries of a dict of gradients."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the result of a backward is taken apart.
+
+    assigned   the left side of the assignment that takes it
+    parts      where dx, dgamma and dbeta are then; what is not there does not exist
+    """
+
+    assigned: str
+    parts: Mapping[str, str]
+
+    @property
+    def shown(self) -> str:
+        """What is returned, as in a signature."""
+        keys = ", ".join(text.partition('"')[2].rstrip('"]') for text in self.parts.values())
+        return {"dx": "dx", "found": f"{{{keys}}}"}.get(self.assigned, f"({self.assigned})")
+
+
+ALONE = Order("dx", {"dx": "dx"})
+"""A backward that returns dx and nothing else."""
+
+
+def order_of(returned: Any, said: Sequence[str] = ()) -> Order | None:
+    """How `returned`, which a backward returned on a trial, is to be read; None where that cannot be told.
+
+    said   the order that the target says; without it a tuple is read as documented
+    """
+    is_tuple = isinstance(returned, (tuple, list))
+    if said or (is_tuple and len(returned) == len(DOCUMENTED)):
+        assigned = said or DOCUMENTED
+        absent = [name for name, part in zip(assigned, returned, strict=False) if part is None] if is_tuple else []
+        return Order(", ".join(assigned), {name: name for name in DOCUMENTED if name in assigned and name not in absent})
+    if isinstance(returned, dict):
+        keys = {part: names.match((key for key in returned if isinstance(key, str)), aliases) for part, aliases in ALIASES.items()}
+        parts = {part: f'found["{key}"]' for part, key in keys.items() if key is not None}
+        return Order("found", parts) if "dx" in parts else None
+    return None if is_tuple else ALONE
+
+
+def said_orders(found: Found, parameters: Sequence[str]) -> tuple[Found, tuple[str, ...], tuple[str, ...]]:
+    """`returns=` of the target: (the rest of the target, what forward returns, what backward returns), () where it is not said.
+
+    One text, the two parts in any order with a semicolon between: "y, cache; dx, dbeta, dgamma".
+    Raises `TargetError` for a text that is none.
+    """
+    if "returns" not in found.keywords or "returns" in parameters:
+        return found, (), ()
+    text = found.keywords["returns"]
+    orders = [tuple(name.strip() for name in part.split(",")) for part in text.split(";")] if isinstance(text, str) else []
+    forward = [order for order in orders if "y" in order]
+    backward = [order for order in orders if "dx" in order]
+    plain = all(name.isidentifier() for order in orders for name in order)
+    if not plain or len(orders) != len(forward) + len(backward) or max(len(forward), len(backward)) != 1:
+        raise TargetError(
+            f'{found.label} is not clear: returns= names what is returned, in order, such as returns="dx, dbeta, dgamma" for a '
+            'backward, returns="y, running_mean, running_var" for a forward, or both with a semicolon between'
+        )
+    rest = {name: value for name, value in found.keywords.items() if name != "returns"}
+    return replace(found, keywords=rest), forward[0] if forward else (), backward[0] if backward else ()
+
+
+def arguments_of(function: Any, returned: Returned, signature: Signature, give: str) -> dict[str, str] | str:
+    """What a backward function is called with: the name of each argument -> the adapter's text for it; or what it lacks.
+
+    An argument is dy, a part of the setup, something that forward returned under that name, x, a dict of settings, or the cache.
+    give   the template that makes of an array what the functions compute on
+    """
+    parameters = {one.name: one for one in parameters_of(function)}
+    first = next((name for name in parameters if names.plain(name) not in names.CACHE), None)
+    dy = names.match(parameters, names.DY) or first
+    if dy is None:
+        return "it takes no dy"
+    arguments, unknown = {dy: give.format("dy")}, []
+    for name, one in parameters.items():
+        text = _known(name, returned, signature) if name != dy else None
+        if text is not None:
+            arguments[name] = text
+        elif one.default is one.empty and name != dy:
+            unknown.append(name)
+    if len(unknown) == 1 and (cache := _cache(unknown[0], returned)) is not None:
+        arguments[unknown.pop()] = f"self.returned[{cache}]"
+    return f"it needs {unknown[0]}" if unknown else arguments
+
+
+def _known(name: str, returned: Returned, signature: Signature) -> str | None:
+    """The adapter's text for an argument of backward that its name explains, None for another."""
+    places = [place for place, called in enumerate(returned.names) if name in called]
+    if places and places[0] != returned.y:
+        return f"self.returned[{places[0]}]"
+    for role in ("gamma", "beta", "eps"):
+        if role in signature.places and names.match([name], ROLES[role]):
+            return f"self.given{signature.places[role]}"
+    if name == signature.x or names.match([name], names.X[:5]):
+        return "self.x"
+    return f'self.given["{name}"]' if name in signature.dicts else None
+
+
+def _cache(name: str, returned: Returned) -> int | None:
+    """The place of what a backward calls its cache: the only thing that forward returned for it, or the one of such a name."""
+    named = [place for place in returned.saved if place < len(returned.names) and names.match(returned.names[place], names.CACHE)]
+    if len(returned.saved) == 1:
+        return returned.saved[0]
+    return named[0] if len(named) == 1 and names.plain(name) in names.CACHE else None

@@ -1,0 +1,286 @@
+"""The adapter of a forward function, written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bnspec.plugs.adapter import indented
+from bnspec.plugs.constructor import ROLES, STARTS
+from bnspec.plugs.gradients import ALONE, Order
+from bnspec.plugs.returned import STATE, Returned
+from bnspec.plugs.signature import BY_GRAD_MODE, Signature
+from bnspec.plugs.torch_module import TENSORS
+
+TEXT = '''\
+{head}
+
+class Layer:
+    """One {name}, asked as every other is."""
+
+    def __init__(self, setup, {kept}):
+        self.setup = setup
+{keep}
+
+    def forward(self, x, *, training):
+{forward}
+{more}
+
+class Adapter:
+    """Makes layers as `setup` wants them."""
+
+    name = {label!r}
+
+    def layer(self, setup):
+{construct}
+        return Layer(setup, {kept})
+'''
+"""The adapter without its particulars."""
+
+FIRST_CALL = """\
+if {key} not in {holder}:  # its first call fills it in, and an inference leaves it there as it starts
+    shape = (2, self.setup.channels) + (1,) * (self.setup.rank - 2)
+    self.forward(np.zeros(shape, "float64" if self.setup.dtype == "float64" else "float32"), training=False)
+"""
+"""What precedes a reading of running statistics that lie in a dict, and that the setup may have left to the function."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the functions compute on, and the ways there and back, as templates.
+
+    give      makes it of an array, which it may share
+    copy      makes it of a parameter, which it may not share
+    start     makes it of a parameter's start, which is nobody else's
+    output    makes an array of it
+    state     makes a (C,) array of running statistics, which later steps leave alone
+    keep      what is kept of a returned running statistic
+    """
+
+    head: str = "import numpy as np\n"
+    give: str = "{}"
+    copy: str = "{}.copy()"
+    start: str = "{}"
+    output: str = "np.asarray({})"
+    state: str = "np.array({}).reshape(-1)"
+    keep: str = "{}"
+
+    @property
+    def is_torch(self) -> bool:
+        """Whether these are tensors, of which autograd knows the gradients."""
+        return self.head is TENSORS
+
+
+ARRAYS = Kind()
+"""NumPy arrays, parameters shaped (C,)."""
+
+IMAGES = Kind(copy="{}.reshape(1, -1, *[1] * (setup.rank - 2)).copy()", start="{}.reshape(1, -1, *[1] * (setup.rank - 2))")
+"""NumPy arrays, parameters with as many axes as x, (1, C, 1, 1) for images."""
+
+TENSORS_IN = Kind(
+    head=TENSORS,
+    give="to_torch({})",
+    copy="to_torch({}).clone()",
+    start="to_torch({})",
+    output="to_numpy({})",
+    state="to_numpy({}.clone()).reshape(-1)",
+    keep="{}.detach()",
+)
+"""torch tensors, parameters shaped (C,)."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A forward function and what belongs to it.
+
+    forward, backward, inference   how the adapter's text names them, "" for none
+    signature, inference_signature   how forward and inference are called
+    returned, inferred   what a training and an inference return; None where there is no inference
+    arguments   of backward, behind dy: its name there ("" for by position) -> text
+    guarded     whether an inference leaves nothing for a backward
+    moves       whether the running statistics that it is given are its to move
+    """
+
+    name: str
+    label: str
+    kind: Kind
+    signature: Signature
+    forward: str
+    inference: str = ""
+    inference_signature: Signature | None = None
+    returned: Returned | None = None
+    inferred: Returned | None = None
+    backward: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    order: Order = ALONE
+    guarded: bool = False
+    moves: bool = False
+
+    def places(self, role: str) -> list[str]:
+        """Where the value of a role is kept: with the arguments of forward, and with those of inference."""
+        places = [f"given{self.signature.places[role]}"] if role in self.signature.places else []
+        if self.inference_signature is not None and role in self.inference_signature.places:
+            places.append(f"inference{self.inference_signature.places[role]}")
+        return places
+
+    @property
+    def known(self) -> set[str]:
+        """The roles that its functions can be given."""
+        return {role for role in ROLES if self.places(role)}
+
+    @property
+    def learned(self) -> list[str]:
+        """The parameters whose gradients autograd is asked for."""
+        return [role for role in ("gamma", "beta") if role in self.signature.places] if self.by_autograd else []
+
+    @property
+    def by_autograd(self) -> bool:
+        """Whether there are gradients without a backward function."""
+        return self.kind.is_torch and not self.backward
+
+
+def text_of(pair: Pair) -> str:
+    """The adapter's body."""
+    kept = "given" if pair.inference_signature is None else "given, inference"
+    more = [*_backward(pair), *_running(pair)]
+    return TEXT.format(
+        head=pair.kind.head,
+        name=pair.name,
+        label=pair.label,
+        kept=kept,
+        keep=indented(2, *(f"self.{one} = {one}" for one in kept.split(", "))),
+        forward=indented(2, *_forward(pair)),
+        more=indented(1, *more) + "\n" if more else "",
+        construct=indented(2, *_construct(pair)),
+    )
+
+
+def _construct(pair: Pair) -> list[str]:
+    """The lines that make what the functions are called with from a setup; what they do not take is refused."""
+    signature = pair.signature
+    lines = ["given = {" + ", ".join(f'"{name}": {value!r}' for name, value in signature.fixed.items()) + "}"]
+    for number, name in enumerate(signature.dicts):
+        lines.append(f'given["{name}"] = ' + (f'given["{signature.dicts[0]}"]' if number else "{}"))
+    if pair.inference_signature is not None:
+        lines += [
+            "inference = {" + ", ".join(f'"{name}": {value!r}' for name, value in pair.inference_signature.fixed.items()) + "}"
+        ]
+        ours = f'given["{signature.dicts[0]}"]' if signature.dicts else "{}"
+        lines += [f'inference["{name}"] = {ours}' for name in pair.inference_signature.dicts]
+    if pair.kind.is_torch:
+        lines = ["if setup.channel_axis % setup.rank != 1:", '    raise NotImplementedError("channels are on axis 1 here")', *lines]
+    for role in ROLES:
+        lines += _written(pair, role)
+    return [*lines, *(f"given{signature.places[role]}.requires_grad_()" for role in pair.learned)]
+
+
+def _written(pair: Pair, role: str) -> list[str]:
+    places = pair.places(role)
+    if not places:
+        return [f"if setup.{role} is not None:", f'    raise NotImplementedError("{pair.name} has no {role} to set")']
+    target = " = ".join(places)
+    value = pair.kind.copy.format(f"setup.{role}") if role in STARTS else f"setup.{role}"
+    lines = [f"if setup.{role} is not None:", f"    {target} = {value}"]
+    signatures = [one for one in (pair.signature, pair.inference_signature) if one is not None]
+    if not any(role in one.required for one in signatures):
+        return lines
+    if role in STARTS:
+        return [*lines, "else:", f"    {target} = {pair.kind.start.format(STARTS[role])}"]
+    return [*lines, "else:", f'    raise NotImplementedError("{pair.name} has no {role} of its own")']
+
+
+def _called(function: str, signature: Signature, arguments: str, x: str) -> str:
+    named = x if signature.is_first else f"{signature.x}={x}"
+    return f"{function}({named}, **{arguments}{signature.switch.argument})"
+
+
+def _forward(pair: Pair) -> list[str]:
+    x = "self.x" if pair.by_autograd else pair.kind.give.format("x")
+    lines = ["self.training = training"] if pair.guarded else []
+    if pair.inferred is None:
+        lines += ["if not training:", f'    raise NotImplementedError("{pair.name} has no inference mode")']
+    if pair.by_autograd:
+        lines.append(f"self.x = {pair.kind.give.format('x')}.requires_grad_()")
+    elif "self.x" in pair.arguments.values():
+        lines.append(f"self.x = {x}")
+    call = f"self.returned = {_called(pair.forward, pair.signature, 'self.given', x)}"
+    if pair.inference_signature is not None:
+        other = f"self.returned = {_called(pair.inference, pair.inference_signature, 'self.inference', x)}"
+        lines += ["if training:", f"    {call}", *(f"    {one}" for one in _moved(pair)), "else:", f"    {other}"]
+    else:
+        lines += [pair.signature.switch.before] if pair.signature.switch.before else []
+        by_mode = pair.signature.switch is BY_GRAD_MODE
+        lines += ["with torch.set_grad_enabled(training):", f"    {call}"] if by_mode else [call]
+        moved = _moved(pair)
+        same = pair.inferred is None or pair.returned is None or pair.inferred.state == pair.returned.state
+        lines += moved if same or not moved else ["if training:", *(f"    {one}" for one in moved)]
+    if pair.by_autograd:
+        return [*lines, f"self.y = {_output(pair)}", f"return {pair.kind.output.format('self.y')}"]
+    return [*lines, f"return {pair.kind.output.format(_output(pair))}"]
+
+
+def _output(pair: Pair) -> str:
+    """Where y is in what was returned; training and inference may differ in that."""
+    train, infer = (_at(None if one is None else one.y) for one in (pair.returned, pair.inferred or pair.returned))
+    return train if train == infer else f"{train} if training else {infer}"
+
+
+def _at(place: int | None) -> str:
+    return "self.returned" if place is None else f"self.returned[{place}]"
+
+
+def _moved(pair: Pair) -> list[str]:
+    """The lines that keep the new running statistics of what was returned."""
+    lines = []
+    for role, place in {} if pair.returned is None else pair.returned.state.items():
+        if role == "settings":
+            lines.append(f'self.given["{pair.signature.dicts[0]}"].update({_at(place)})')
+        else:
+            targets = [f"self.{one}" for one in pair.places(role)]
+            lines.append(f"{' = '.join(targets)} = {pair.kind.keep.format(_at(place))}")
+    return lines
+
+
+def _backward(pair: Pair) -> list[str]:
+    if pair.by_autograd:
+        return ["", "def backward(self, dy):", *(f"    {line}" for line in _by_autograd(pair))]
+    if not pair.backward:
+        return []
+    arguments = ", ".join(f"{name}={text}" if name else text for name, text in pair.arguments.items())
+    guard = ["if not self.training:", f'    raise NotImplementedError("{pair.name} leaves nothing for a backward in inference")']
+    gradients = {part: pair.kind.output.format(text) for part, text in pair.order.parts.items()}
+    dgamma, dbeta = (f"{gradients[part]}.reshape(-1)" if part in gradients else "None" for part in ("dgamma", "dbeta"))
+    lines = [
+        *(guard if pair.guarded else []),
+        f"{pair.order.assigned} = {pair.backward}({arguments})",
+        f"return {gradients['dx']}, {dgamma}, {dbeta}",
+    ]
+    return ["", "def backward(self, dy):", *(f"    {line}" for line in lines)]
+
+
+def _by_autograd(pair: Pair) -> list[str]:
+    wanted = ", ".join(["self.x", *(f"self.given{pair.signature.places[role]}" for role in pair.learned)])
+    dgamma, dbeta = (
+        f"to_numpy(found[{pair.learned.index(role) + 1}]).reshape(-1)" if role in pair.learned else "None"
+        for role in ("gamma", "beta")
+    )
+    refusal = ["if not self.y.requires_grad:", f'    raise NotImplementedError("{pair.name} takes no gradient in inference")']
+    return [
+        *(refusal if pair.signature.switch is BY_GRAD_MODE else []),
+        f"found = torch.autograd.grad(self.y, [{wanted}], to_torch(dy).to(self.y.dtype), retain_graph=True)",
+        f"return to_numpy(found[0]), {dgamma}, {dbeta}",
+    ]
+
+
+def _running(pair: Pair) -> list[str]:
+    places = [pair.places(role) for role in STATE]
+    if not (pair.moves and all(places)):
+        return []
+    mean, var = (pair.kind.state.format(f"self.{place[0]}") for place in places)
+    holder, _, key = f"self.{places[0][0]}".rpartition("[")
+    first = (
+        FIRST_CALL.format(key=key.rstrip("]"), holder=holder).splitlines()
+        if holder.endswith("]") and pair.inferred is not None
+        else []
+    )
+    return ["", "def running(self):", *(f"    {line}" for line in first), f"    return {mean}, {var}"]

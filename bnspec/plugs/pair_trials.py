@@ -1,0 +1,148 @@
+"""Seeing what somebody's forward function returns, what an inference does, and what its backward takes and returns."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from bnspec.case import Array
+from bnspec.plugs.adapter import SKELETON, TargetError
+from bnspec.plugs.constructor import USUAL
+from bnspec.plugs.gradients import ALONE, DOCUMENTED, arguments_of, order_of
+from bnspec.plugs.pair_text import ARRAYS, IMAGES, TENSORS_IN, Kind, Pair, text_of
+from bnspec.plugs.reading import codes_of
+from bnspec.plugs.returned import STATE, Returned, read_returned
+from bnspec.plugs.trial import SHAPES, Shape, tried
+
+
+@dataclass(frozen=True, eq=False)
+class Functions:
+    """The user's functions, with the target's words for what forward and backward return.
+
+    scope   what the adapter's text finds defined
+    """
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any] | None
+    inference: Callable[..., Any] | None
+    scope: Mapping[str, Any]
+    said: Sequence[str]
+    said_backward: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What a forward did with an x of `shape`: what it returned, its places, and whether it moved statistics that it was given."""
+
+    shape: Shape
+    value: Any
+    returned: Returned
+    moved: bool
+
+
+def seen(pair: Pair, functions: Functions, backward: str) -> tuple[Pair, str]:
+    """The pair with everything that calling its functions shows, and why the backward, if there is one, is left out.
+
+    backward   what the adapter's text calls it
+    Raises `TargetError` where no forward succeeds, and `Question` where what it returns has two readings.
+    """
+    pair, trained = _trained(pair, functions)
+    momentum = "momentum" in pair.signature.places or "momentum" in pair.signature.closed
+    pair = replace(pair, returned=trained.returned, moves=trained.moved or bool(trained.returned.state) or momentum)
+    inferred = None
+    if pair.signature.switch.found or pair.inference_signature is not None:
+        inferred = _inferred(pair, functions, trained)
+        pair = replace(pair, inferred=inferred.returned)
+    return _with_backward(pair, functions, backward, trained, inferred)
+
+
+def _trained(pair: Pair, functions: Functions) -> tuple[Pair, Trial]:
+    """The pair with the kind of array it takes, and its forward of the first shape of x for which there is a y."""
+    failures = []
+    for shape, kind in product(SHAPES, _kinds(functions.forward)):
+        pair = replace(pair, kind=kind)
+        trial = _forward(pair, functions, shape, training=True)
+        if isinstance(trial, Trial):
+            return pair, trial
+        failures.append(trial)
+    for failure in failures:
+        if isinstance(failure, TargetError):
+            raise failure
+    said = f"{type(failures[0]).__name__}: {failures[0]}"
+    raise TargetError(
+        f"{pair.label} raised {said} for small x of every rank; where it wants to be called in another way, write an adapter:"
+        f"\n\n{SKELETON}"
+    ) from failures[0]
+
+
+def _kinds(forward: Callable[..., Any]) -> list[Kind]:
+    """What the function may compute on. One that names torch in its code wants tensors, one beside an import of it may."""
+    torch, near = sys.modules.get("torch"), inspect.unwrap(forward).__globals__.values()
+    if torch is None or not any(one is torch for one in near):
+        return [ARRAYS, IMAGES]
+    names_torch = any("torch" in code.co_names for code in codes_of(forward))
+    return [TENSORS_IN, ARRAYS, IMAGES] if names_torch else [ARRAYS, IMAGES, TENSORS_IN]
+
+
+def _inferred(pair: Pair, functions: Functions, trained: Trial) -> Trial:
+    """What an inference does. One that fails is asked all the same, as if it returned what training does."""
+    trial = _forward(pair, functions, trained.shape, training=False)
+    if isinstance(trial, Trial):
+        return trial
+    return Trial(trained.shape, None, trained.returned if functions.inference is None else Returned(), moved=False)
+
+
+def _forward(pair: Pair, functions: Functions, shape: Shape, *, training: bool) -> Trial | Exception:
+    """One forward by the adapter's own text, in which what is returned is not yet taken apart."""
+    places = {role: pair.signature.places[role] for role in STATE if role in pair.signature.places}
+    called = {role: place.rstrip('"]').rpartition('"')[2] for role, place in places.items()}
+    function = functions.forward if training or functions.inference is None else functions.inference
+    said = functions.said if function is functions.forward else ()
+    whole = replace(pair, kind=replace(pair.kind, output="{}"), returned=None, inferred=Returned())
+
+    def forward(layer: Any, x: Array) -> Trial:
+        layer.forward(x, training=training)
+        value = layer.returned
+        moved = any(_moved(layer.given, place, USUAL[role]) for role, place in places.items())
+        by_argument = training and not moved and any(place.count("[") == 1 for place in places.values())
+        words = said if isinstance(value, (tuple, list)) and len(said) == len(value) else ()
+        return Trial(shape, value, read_returned(value, x, function, words, called, pair.label, must_have=by_argument), moved)
+
+    return tried(text_of(whole), functions.scope, pair.known, forward, [shape])
+
+
+def _moved(given: Mapping[str, Any], place: str, start: Array) -> bool:
+    """Whether the value at a place of `given` is another than the one it was given."""
+    value = eval(f"given{place}", {"given": given})
+    return not np.array_equal(np.reshape(value.detach() if hasattr(value, "detach") else value, -1), start)
+
+
+def _with_backward(pair: Pair, functions: Functions, backward: str, trained: Trial, inferred: Trial | None) -> tuple[Pair, str]:
+    if functions.backward is None:
+        return pair, ""
+    arguments = arguments_of(functions.backward, trained.returned, pair.signature, pair.kind.give)
+    if isinstance(arguments, str):
+        return pair, arguments
+    taken = [place for place in trained.returned.saved if f"self.returned[{place}]" in arguments.values()]
+    guarded = bool(taken) and not _leaves(inferred, taken)
+    full = replace(pair, backward=backward, arguments=arguments, guarded=guarded)
+    whole = replace(full, kind=replace(pair.kind, output="{}"), order=ALONE)
+
+    def differentiate(layer: Any, x: Array) -> Any:
+        return layer.backward(x * layer.forward(x, training=True).shape[0])[0]
+
+    returned = tried(text_of(whole), functions.scope, pair.known, differentiate, [trained.shape])
+    order = order_of(DOCUMENTED if isinstance(returned, Exception) else returned, functions.said_backward)  # it may fail later
+    return (pair, "it returns neither dx nor (dx, dgamma, dbeta)") if order is None else (replace(full, order=order), "")
+
+
+def _leaves(inferred: Trial | None, places: Sequence[int]) -> bool:
+    """Whether an inference leaves at these places of what it returns what a backward takes."""
+    value = None if inferred is None else inferred.value
+    return isinstance(value, (tuple, list)) and all(place < len(value) and value[place] is not None for place in places)

@@ -1,0 +1,101 @@
+"""The arguments of somebody's forward function, found by their names, and the entries of the dicts among them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bnspec.plugs import names
+from bnspec.plugs.constructor import ROLES
+from bnspec.plugs.reading import codes_of, parameters_of, refuse_unknown, strings_of
+from bnspec.plugs.switch import Switch, by_argument, by_entry
+from bnspec.plugs.target import Found, written
+
+BY_GRAD_MODE = Switch(found="torch.is_grad_enabled()")
+"""How a few textbooks do it; their inference has no gradient."""
+
+TAKEN_AS_MEANS = {"running_mean": ("mean",), "running_var": ("variance",)}
+"""What a function is given under these names can only be running statistics: it computes the batch's itself."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How a forward function is called.
+
+    x          the name of its argument x;  is_first: whether that comes first
+    places     role of `ROLES` -> where its value goes, as text behind the dict of arguments: ["gamma"], ["bn_param"]["eps"]
+    required   those of the roles that it is always given: what it cannot be called without, and arrays that are the caller's to keep
+    dicts      the arguments that are dicts: one dict of ours serves for all of them
+    switch     how it is told training from inference
+    fixed      arguments that the target fixes
+    closed     the roles that these decide
+    """
+
+    x: str
+    is_first: bool
+    places: Mapping[str, str]
+    required: frozenset[str]
+    dicts: tuple[str, ...]
+    switch: Switch
+    fixed: Mapping[str, Any]
+    closed: frozenset[str]
+
+    @property
+    def shown(self) -> str:
+        """The arguments besides x, as the user knows them."""
+        entries = [place.partition('"]["')[2][:-2] for place in self.places.values() if "][" in place]
+        whole = [place[2:-2] for place in self.places.values() if "][" not in place]
+        dicts = [f"{name} with {', '.join(entries)}" if entries and name == self.dicts[0] else name for name in self.dicts]
+        return ", ".join([*whole, *dicts, *written(self.fixed)])
+
+
+def read_signature(found: Found) -> Signature | None:
+    """The roles of the arguments of the function that was found, None where nothing in it is a BatchNorm's.
+
+    Raises `TargetError` where a required argument has no role, or where the target fixes one that is not there.
+    """
+    function, label = found.subject, found.label
+    parameters = {one.name: one for one in parameters_of(function)}
+    roles = {role: names.match(parameters, (*aliases, *TAKEN_AS_MEANS.get(role, ()))) for role, aliases in ROLES.items()}
+    by_role = {role: name for name in parameters for role, taken in roles.items() if taken == name}
+    left = {name: one for name, one in parameters.items() if name not in by_role.values()}
+    switch = by_argument(function, left) or _by_grad_mode(function)
+    flag = "" if switch is None else switch.argument.partition("=")[0].strip(", ")
+    left.pop(flag, None)
+    x = names.match(left, names.X) or next((name for name, one in left.items() if one.default is one.empty), None)
+    dicts = tuple(name for name in left if names.plain(name) in names.SETTINGS and name not in (x, *found.keywords))
+    entries = _entries(function, dicts[0], by_role) if dicts else {}
+    if x is None or not (names.norms([found.name]) or {"gamma", "beta", "running_mean"} & {*by_role, *entries}):
+        return None
+    found.refuse_keywords([name for name in parameters if name != x], label)
+    known = {x, flag, *dicts, *found.keywords, *by_role.values()}
+    refuse_unknown(f"{label} needs the argument", [name for name in _required(parameters) if name not in known])
+    if switch is None and dicts:
+        switch = by_entry(function, dicts[0])
+    places = {role: f'["{name}"]' for role, name in by_role.items() if name not in found.keywords} | entries
+    needed = {role for role, name in by_role.items() if name in _required(parameters) or role.startswith("running")}
+    required = frozenset(needed | ({"gamma", "beta"} & {*places}))
+    closed = frozenset(role for role, name in by_role.items() if name in found.keywords)
+    return Signature(x, next(iter(parameters)) == x, places, required, dicts, switch or Switch(), found.keywords, closed)
+
+
+def _entries(function: Any, holder: str, by_role: Mapping[str, str]) -> dict[str, str]:
+    """Where the roles that are no arguments lie in the dict `holder`, by the texts in the function's code."""
+    said = [text for text in strings_of(function) if text.isidentifier()]
+    keys = {role: names.match(said, _long(role, aliases)) for role, aliases in ROLES.items() if role not in by_role}
+    return {role: f'["{holder}"]["{key}"]' for role, key in keys.items() if key is not None}
+
+
+def _long(role: str, aliases: tuple[str, ...]) -> tuple[str, ...]:
+    """Of the names of running statistics those that are no entry of a cache as well, as mu and var are."""
+    return tuple(alias for alias in aliases if not role.startswith("running") or len(alias) > len("var"))
+
+
+def _required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
+    return [name for name, one in parameters.items() if one.default is one.empty]
+
+
+def _by_grad_mode(function: Any) -> Switch | None:
+    return BY_GRAD_MODE if any("is_grad_enabled" in code.co_names for code in codes_of(function)) else None

@@ -1,0 +1,350 @@
+"""The command line as scripts see it: exit codes, the record's fields, and what is printed where nobody watches."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mistakes
+import pytest
+
+from bnspec.cli.main import main
+from bnspec.convention import KERAS
+
+QUICK = ("--profile", "smoke", "--only", "forward", "--dtype", "float32")
+
+RETURNS_NONE = mistakes.RIGHT.replace("return self.gamma.reshape", "unused = self.gamma.reshape")
+
+STOPS = mistakes.RIGHT.replace(
+    "    def forward(self, x, training=True):\n",
+    """\
+    calls = 0
+
+    def forward(self, x, training=True):
+        BatchNorm.calls += 1
+        if BatchNorm.calls == 250:
+            import os, pathlib, time
+            pathlib.Path("draft").write_text(str(os.getpid()))
+            pathlib.Path("draft").rename("waiting")
+            time.sleep(600)
+""",
+)
+"""Right, but its 250th answer never comes; then it leaves a note with its process id."""
+
+RECORD: dict[str, type] = {
+    "schema": str,
+    "suite": str,
+    "laws": str,
+    "target": str,
+    "verdict": str,
+    "scope": list,
+    "reason": str,
+    "grades": dict,
+    "expectations": str,
+    "convention": dict,
+    "environment": dict,
+    "seed": int,
+    "seconds": float,
+    "results": list,
+    "diagnoses": list,
+    "warnings": list,
+}
+"""What outsiders script against: the fields of a record, whatever came of the run."""
+
+ROW: dict[str, type | tuple[type, ...]] = {
+    "property": str,
+    "chapter": str,
+    "dtype": str,
+    "level": str,
+    "status": str,
+    "expected": bool,
+    "examples": int,
+    "worst_ratio": (float, int, str),
+    "seconds": float,
+    "reason": str,
+    "counterexample": (dict, type(None)),
+    "repro": (str, type(None)),
+}
+
+STATUSES = {"pass", "fail", "error", "crash", "timeout", "flaky", "unsupported", "vacuous", "cut", "not-run"}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished run of the command."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with somebody's files in it."""
+    desk = tmp_path_factory.mktemp("desk")
+    files = {"right": mistakes.RIGHT, "wrong": mistakes.source("eps outside the root"), "none": RETURNS_NONE, "stops": STOPS}
+    for name, text in files.items():
+        (desk / f"{name}.py").write_text(text, encoding="utf-8")
+    (desk / "keras.toml").write_text(KERAS.to_toml(), encoding="utf-8")
+    return desk
+
+
+def bnspec(desk: Path, *arguments: str) -> Done:
+    command = [sys.executable, "-m", "bnspec.cli.main", *arguments]
+    done = subprocess.run(command, cwd=desk, capture_output=True, text=True, timeout=240, check=False)
+    assert "Traceback" not in done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if document["schema"] == "bnspec-reports/1":
+        return list(document["reports"])
+    return [document]
+
+
+def assert_contract(record: dict[str, Any]) -> None:
+    for name, kind in RECORD.items():
+        assert isinstance(record[name], kind), name
+    for row in record["results"]:
+        for name, kinds in ROW.items():
+            assert isinstance(row[name], kinds), name
+    assert record["schema"] == "bnspec-report/1"
+    assert record["verdict"] in ("conformant", "nonconformant", "inconclusive")
+    assert record["expectations"] in ("met", "unmet", "none")
+    for row in record["results"]:
+        assert row["level"] in ("required", "recommended")
+        assert row["status"] in STATUSES
+        assert (row["counterexample"] is None) == (row["status"] not in ("fail", "error", "crash", "timeout"))
+
+
+@dataclass(frozen=True)
+class Usual:
+    """The run that several tests look at: how it ended, its record, and the files that it left."""
+
+    done: Done
+    record: dict[str, Any]
+    left: set[str]
+
+
+@pytest.fixture(scope="module")
+def usual(desk: Path) -> Usual:
+    def files() -> set[str]:
+        return {path.relative_to(desk).as_posix() for path in desk.rglob("*") if "__pycache__" not in path.parts}
+
+    before = files()
+    done = bnspec(desk, "check", "right.py", *QUICK, "--json", "new/deep/right.json")
+    (record,) = records(desk / "new/deep/right.json")
+    return Usual(done, record, files() - before)
+
+
+def test_a_right_one_is_conformant_and_its_record_has_all_its_fields(usual: Usual) -> None:
+    record = usual.record
+    assert_contract(record)
+    assert (usual.done.code, record["verdict"], record["scope"], record["target"]) == (0, "conformant", ["train"], "right.py")
+    assert {(row["chapter"], row["dtype"], row["status"]) for row in record["results"]} == {("forward", "float32", "pass")}
+    assert usual.done.out.startswith("CONFORMANT  right.py\n")
+    assert "wrote new/deep/right.json\n" in usual.done.out
+
+
+def test_piped_output_has_neither_colours_nor_a_progress_bar(usual: Usual) -> None:
+    assert "\x1b" not in usual.done.out
+    assert "\r" not in usual.done.out
+    assert "asking" not in usual.done.out
+    assert usual.done.err == ""
+
+
+def test_a_run_leaves_nothing_that_was_not_asked_for(usual: Usual) -> None:
+    assert usual.left == {"new", "new/deep", "new/deep/right.json"}
+
+
+def test_only_and_skip_take_properties_and_chapters(usual: Usual, desk: Path) -> None:
+    first, *others = [row["property"] for row in usual.record["results"]]
+    done = bnspec(desk, "check", "right.py", *QUICK, "--skip", first, "--json", "part.json")
+    assert (done.code, [row["property"] for row in records(desk / "part.json")[0]["results"]]) == (0, others)
+
+
+def test_the_manuals_own_adapter_is_conformant_though_its_eps_is_fixed(desk: Path) -> None:
+    manual = (Path(__file__).parent.parent / "docs" / "adapters.md").read_text(encoding="utf-8")
+    (desk / "manual.py").write_text(manual.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    done = bnspec(desk, "check", "manual.py", *QUICK, "--only", "invariances", "--only", "inference", "--json", "manual.json")
+    (record,) = records(desk / "manual.json")
+    assert_contract(record)
+    assert (done.code, record["scope"]) == (0, ["train", "infer", "running"]), record["reason"]
+
+
+def test_several_targets_are_reported_in_their_order_and_the_worst_decides(desk: Path) -> None:
+    targets = ("missing.py", "right.py", "none.py", "wrong.py:BatchNorm")
+    done = bnspec(desk, "check", *targets, *QUICK, "--json", "all.json", "--report", "pages")
+    found = records(desk / "all.json")
+    for record in found:
+        assert_contract(record)
+    verdicts = ["inconclusive", "conformant", "nonconformant", "nonconformant"]
+    assert (done.code, [record["verdict"] for record in found], [record["target"] for record in found]) == (1, verdicts, [*targets])
+    assert json.loads((desk / "all.json").read_text())["schema"] == "bnspec-reports/1"
+    assert {row["status"] for row in found[2]["results"]} == {"error"}
+    assert "forward returned" in found[2]["results"][0]["reason"]
+    pages = {path.relative_to(desk / "pages").as_posix() for path in (desk / "pages").rglob("*") if path.is_file()}
+    assert {"index.html", "index.md"} <= pages
+    assert len({page for page in pages if page.endswith("/report.html")}) == 4
+
+
+def test_a_wrong_one_alone_gets_pages_and_scripts_and_the_next_command_runs(desk: Path) -> None:
+    done = bnspec(desk, "check", "wrong.py", *QUICK, "--report", "wrong")
+    (record,) = records(desk / "wrong/report.json")
+    assert (done.code, record["verdict"]) == (1, "nonconformant")
+    failed = [row for row in record["results"] if row["status"] == "fail"]
+    assert {row["repro"] for row in failed} <= {path.name for path in (desk / "wrong").iterdir()}
+    assert {"report.json", "report.md", "report.html", "junit.xml"} <= {path.name for path in (desk / "wrong").iterdir()}
+    following = done.out.splitlines()[-1].removeprefix("next: python ")
+    again = subprocess.run([sys.executable, following], cwd=desk, capture_output=True, text=True, timeout=60, check=False)
+    assert again.returncode == 1, again.stderr
+
+
+def test_what_cannot_be_loaded_is_inconclusive_and_recorded(desk: Path) -> None:
+    done = bnspec(desk, "check", "right.py:BathNorm", ".", "stosp.py", "no.such.module:BN", "--json", "unloadable.json")
+    found = records(desk / "unloadable.json")
+    assert (done.code, {record["verdict"] for record in found}) == (2, {"inconclusive"})
+    for record in found:
+        assert_contract(record)
+        assert (record["results"], record["scope"]) == ([], [])
+    assert [record["reason"] for record in found] == [
+        "right.py has no 'BathNorm' (did you mean BatchNorm?); its classes are BatchNorm",
+        ". is a directory; name a file in it, such as batchnorm.py:BatchNorm",
+        "there is no file stosp.py (did you mean stops.py?)",
+        "there is no module 'no' here; a target is file.py:Name or package.module:Name",
+    ]
+
+
+@pytest.mark.parametrize(("declared", "code"), [("torch", 0), ("keras.toml", 1)])
+def test_a_declared_convention_is_the_one_that_is_judged_by(desk: Path, declared: str, code: int) -> None:
+    asked = ("--profile", "smoke", "--only", "running_statistics", "--dtype", "float64", "--convention", declared)
+    done = bnspec(desk, "check", "right.py", *asked, "--json", "declared.json")
+    (record,) = records(desk / "declared.json")
+    assert (done.code, record["convention"]["momentum_weighs"]) == (code, "batch" if declared == "torch" else "running")
+
+
+def test_a_reader_that_goes_away_changes_neither_the_record_nor_the_exit_code(desk: Path) -> None:
+    command = [sys.executable, "-m", "bnspec.cli.main", "check", "right.py", *QUICK, "--json", "unread.json"]
+    with subprocess.Popen(command, cwd=desk, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        said = running.stderr.read()
+        assert (running.wait(240), said) == (0, "")
+    assert records(desk / "unread.json")[0]["verdict"] == "conformant"
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def until(happened: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait for something; the limit is only there so that a failure ends."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.02)
+
+
+def test_ctrl_c_keeps_what_was_computed_and_leaves_no_child(desk: Path) -> None:
+    command = [sys.executable, "-m", "bnspec.cli.main", "check", "stops.py", "right.py", "--profile", "smoke", "--timeout", "300"]
+    with subprocess.Popen([*command, "--json", "cut.json"], cwd=desk, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        until(lambda: (desk / "waiting").exists() or running.poll() is not None)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=120)
+    (record,) = records(desk / "cut.json")
+    assert_contract(record)
+    statuses = [row["status"] for row in record["results"]]
+    assert (running.returncode, said, record["verdict"]) == (2, b"", "inconclusive")
+    assert record["reason"].startswith("interrupted")
+    assert statuses[0] == "pass"
+    assert statuses[-1] == "not-run"
+    child = int((desk / "waiting").read_text())
+    until(lambda: not is_alive(child))
+
+
+def refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command says to arguments that it refuses, in this process."""
+    monkeypatch.setattr(sys, "argv", ["bnspec", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    captured = capsys.readouterr()
+    assert (end.value.code, captured.out) == (2, "")
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["chekc", "right.py"], 'Unknown command "chekc". Did you mean "check"?'),
+        (["check"], 'Command "check" parameter TARGETS requires an argument.'),
+        (["check", "right.py", "--profil", "smoke"], "Unknown option: --profil. Did you mean --profile?"),
+        (
+            ["check", "right.py", "--profile", "smok"],
+            'Invalid value "smok" for --profile. Choose from: "smoke", "standard", "deep".',
+        ),
+        (["check", "right.py", "--dtype", "float8"], 'Invalid value "float8" for --dtype.'),
+        (["check", "right.py", "--seed", "x"], 'Invalid value for --seed: unable to convert "x" into int.'),
+        (["check", "right.py", "--timeout", "0"], 'Invalid value "0.0" for --timeout. Must be > 0.'),
+        (["check", "right.py", "--timeout", "nan"], 'Invalid value "nan" for --timeout.'),
+        (["check", "right.py", "--only", "forwrd"], "there is no property or chapter 'forwrd'; did you mean forward?\n"),
+        (["check", "right.py", "--skip", "zzz"], "there is no property or chapter 'zzz'; the chapters are forward, affine, "),
+        (
+            ["check", "right.py", "--convention", "torhc"],
+            "--convention takes a TOML file or one of paper, torch, keras, onnx, tutorial; ",
+        ),
+        (["check", "right.py", "--convention", "right.py"], "this is not a convention in TOML: "),
+        (["check", "right.py", "--json", "."], "--json names a file to write; . is a directory\n"),
+        (["check", "right.py", "--json", "right.py/x.json"], "--json cannot write into right.py: it is a file\n"),
+        (["check", "right.py", "--report", "right.py"], "--report names a directory to write into; right.py is a file\n"),
+        (["check", "right.py", "--report", "right.py/x"], "--report cannot write into right.py/x: not a directory\n"),
+        (["report", "missing.json"], "missing.json cannot be read: No such file or directory; give the file that --json wrote\n"),
+        (["report", "right.py"], "right.py is not JSON ("),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_exit_code_2(
+    arguments: list[str], sentence: str, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(desk)
+    said = refused(arguments, monkeypatch, capsys)
+    assert said.startswith(f"bnspec: {sentence}")
+    assert said.count("\n") == 1
+
+
+def test_a_record_is_written_even_where_nothing_could_be_asked(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(desk)
+    said = refused(["check", "right.py", "wrong.py", "--only", "forwrd", "--json", "refused.json"], monkeypatch, capsys)
+    found = records(desk / "refused.json")
+    for record in found:
+        assert_contract(record)
+    assert [(record["target"], record["verdict"]) for record in found] == [
+        (f"{name}.py", "inconclusive") for name in ("right", "wrong")
+    ]
+    assert {f"bnspec: {record['reason']}\n" for record in found} == {said}
+
+
+def test_our_own_failure_is_not_mistaken_for_a_verdict(
+    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> int:
+        raise RuntimeError("a pipe burst")
+
+    monkeypatch.setattr("bnspec.cli.check.check", broken)
+    said = refused(["check", "right.py"], monkeypatch, capsys)
+    assert "RuntimeError: a pipe burst" in said
+    assert said.endswith("bnspec itself failed here, which is its bug and not yours\n")
