@@ -107,6 +107,13 @@ class Case:
         """The name of x's dtype; its unit roundoff rules."""
         return self.x.dtype.name
 
+    @property
+    def upstream(self) -> Array:
+        """dy, which must be there; raises `BadCase` where the case asks for no gradient."""
+        if self.dy is None:
+            raise BadCase("this case has no dy, the upstream gradient that gradients are asked for")
+        return self.dy
+
     def replace(self, **changes: Any) -> Case:
         """The same case with some fields changed, checked again."""
         return dataclasses.replace(self, **changes)

@@ -19,7 +19,7 @@ class BatchNorm:
     dtype               of the inputs; parameters and statistics are kept in it, but never narrower than float32
 
     Raises `EmptyBatch`, `SingleValue` where the convention makes these errors, `ZeroVariance` where var + eps is 0,
-    and `NotOffered` for gradients that the convention does not have.
+    `NotOffered` for gradients that the convention does not have, and ValueError for parameters that are not (C,).
     """
 
     def __init__(

@@ -26,8 +26,8 @@ def check(targets: Sequence[str], options: Options, *, json: Path | None, report
     """Ask every target, show and write each as soon as it is known; the exit code of them all."""
     try:
         options = options if expect is None else replace(options, expectations=expectations.load(expect))
-    except expectations.BadExpectations as trouble:
-        return _refused(str(trouble))
+    except expectations.BadExpectations as bad:
+        return _refused(str(bad))
     if trouble := _unwritable(json, report):
         return _refused(trouble)
     if trouble := _unknown(options):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bnspec.bounds import Bounds
-from bnspec.case import Array, Case
+from bnspec.case import Array, Case, from_columns
 from bnspec.confidence import finite_difference_check
 from bnspec.exact import Exact
 from bnspec.plugs.subject import Subject
@@ -35,11 +35,11 @@ def along_x(bn: Subject, case: Case) -> None:
     centre = _truth(case)
     check = finite_difference_check(case, _direction(case), STEP[case.dtype], _truth, centre=centre)
     plus, minus, answer = bn.train(check.plus), bn.train(check.minus), bn.train_gradients(case)
-    for asked, name in ((plus, "y"), (minus, "y"), (answer, "dx")):
-        columns(asked, name, case)
+    asked = [columns(one, name, case) for one, name in ((plus, "y"), (minus, "y"), (answer, "dx"))]
+    y_plus, y_minus, dx = (from_columns(part, case.x.shape, case.channel_axis) for part in asked)
     moved = case.columns(check.plus.x) - case.columns(check.minus.x)
     slope = (np.asarray(centre[0].dx) * moved).sum(0)
-    got = slope - check.residual(plus.y, minus.y, answer.gradients.dx)  # type: ignore[union-attr]
+    got = slope - check.residual(y_plus, y_minus, dx)
     judge(answer, "dx", got, slope, check.tolerance + 2.0**-51 * np.abs(slope), case=case, why=_why("x", "<dx, d>"))
 
 
@@ -55,10 +55,10 @@ def along_parameter(bn: Subject, case: Case, name: str) -> None:
     if gradient is None:
         return
     slope, truths = here.value(f"d{name}") * moved, (train_truth(plus), train_truth(minus))
-    weights = np.abs(case.columns(case.dy))  # type: ignore[arg-type]
+    weights = np.abs(case.columns(case.upstream))
     size = (weights * sum(np.abs(truth.value("y")) for truth in truths)).sum(0) + np.abs(slope)
     tolerance = (weights * sum(truth.bound("y") for truth in truths)).sum(0) + np.abs(moved) * here.bound(f"d{name}")
-    got = gradient.astype(float) * moved + slope - (case.columns(case.dy) * difference).sum(0)  # type: ignore[arg-type]
+    got = gradient.astype(float) * moved + slope - (case.columns(case.upstream) * difference).sum(0)
     judge(answer, f"d{name}", got, slope, tolerance + (case.m + 4) * 2.0**-51 * size, case=case, why=_why(name, f"d{name} h"))
 
 

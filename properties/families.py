@@ -15,13 +15,15 @@ def normal(z: Array, n: int) -> Array:
 def per_sample(z: Array, n: int) -> Array:
     """Each sample of the batch has a mean of its own: statistics of one sample or of a part of the batch show."""
     m = len(z)
-    return z + 2.0 * (np.arange(m) * n // m)[:, None]
+    shifted: Array = z + 2.0 * (np.arange(m) * n // m)[:, None]
+    return shifted
 
 
 def per_position(z: Array, n: int) -> Array:
     """Each position has a mean of its own: statistics over the batch axis alone show."""
     positions = len(z) // n
-    return z + 2.0 * (np.arange(len(z)) % positions)[:, None]
+    shifted: Array = z + 2.0 * (np.arange(len(z)) % positions)[:, None]
+    return shifted
 
 
 def outlier(z: Array, n: int) -> Array:
@@ -50,7 +52,8 @@ def ascending(z: Array, n: int) -> Array:
 
 def skewed(z: Array, n: int) -> Array:
     """Positive, with a long tail."""
-    return np.exp(np.clip(z, -8, 3))
+    positive: Array = np.exp(np.clip(z, -8, 3))
+    return positive
 
 
 INPUTS = (normal, per_sample, per_position, outlier, constant_channel, alternating, ascending, skewed)

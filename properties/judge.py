@@ -183,7 +183,8 @@ def _count(ratio: Array, want: Array, tolerance: Array) -> None:
 def _rightly_infinite(got: Array, want: Array, tolerance: Array, dtype: str) -> Array:
     """Infinity is right where the true value may round to it."""
     largest = FORMATS[dtype].largest
-    return np.isinf(got) & (np.sign(got) == np.sign(want)) & (np.abs(want) + tolerance >= largest)
+    right: Array = np.isinf(got) & (np.sign(got) == np.sign(want)) & (np.abs(want) + tolerance >= largest)
+    return right
 
 
 def _trace() -> tuple[Message, ...]:

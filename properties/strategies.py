@@ -118,7 +118,9 @@ def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spre
     placed = _placed(shape, axis)
     x, dy = (from_columns(values.astype(dtype), placed, axis) for values in columns)
     state = families.defaults(c) if plain else families.parameters(draws[2 * m :], std)
-    given = {name: np.full(c, fixed.get(name, values), kept) for name, values in zip(families.STATE, state, strict=True)}
+    given: dict[str, Any] = {
+        name: np.full(c, fixed.get(name, values), kept) for name, values in zip(families.STATE, state, strict=True)
+    }
     return Case(x, **given, eps=eps, momentum=momentum, dy=dy, channel_axis=axis)
 
 

@@ -116,8 +116,8 @@ def test_permuting_the_channels_permutes_everything(bn: Subject, case: Case) -> 
         **{name: getattr(case, name)[::-1].copy() for name in ("gamma", "beta", "running_mean", "running_var")},
     )
     answer, other = bn.train(turned), bn.train(case)
-    reverse = [None if part is None else part[::-1] for part in (other.running_mean, other.running_var)]
-    want = Answer(np.flip(shaped(other, "y", case), case.channel_axis), *reverse)
+    mean, var = (None if part is None else part[::-1] for part in (other.running_mean, other.running_var))
+    want = Answer(np.flip(shaped(other, "y", case), case.channel_axis), mean, var)
     one, two = train_truth(turned), train_truth(case)
     for name in ("y", "running_mean", "running_var"):
         assert_same(answer, want, name, turned, one.bound(name) + two.bound(name)[..., ::-1])

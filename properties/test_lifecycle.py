@@ -65,7 +65,7 @@ def test_backward_belongs_to_the_latest_forward(bn: Subject, case: Case) -> None
     layer = bn.layer(case)
     layer.forward(case.x, training=True)
     layer.forward(later.x, training=True)
-    gradients = layer.backward(case.dy)
+    gradients = layer.backward(case.upstream)
     answer = Answer(case.x, None, None, gradients, dict.fromkeys(("dx", "dgamma", "dbeta"), layer.latest))
     assert_near(answer, train_truth(later), "dx", "dgamma", "dbeta")
 
@@ -77,7 +77,7 @@ def test_gradients_do_not_accumulate(bn: Subject, case: Case) -> None:
     layer = bn.layer(case)
     for _ in range(2):
         layer.forward(case.x, training=True)
-        gradients = layer.backward(case.dy)
+        gradients = layer.backward(case.upstream)
     answer = Answer(case.x, None, None, gradients, dict.fromkeys(("dx", "dgamma", "dbeta"), layer.latest))
     assert_near(answer, train_truth(case), *anew())
 
@@ -108,7 +108,7 @@ def follow_calls(bn: Subject, case: Case, calls: list[str]) -> None:
         elif latest is None or not offers_gradients(bn, calls[:number]):
             continue
         else:
-            answer = Answer(case.x, gradients=layer.backward(case.dy), steps=dict.fromkeys(GRADIENTS, layer.latest))
+            answer = Answer(case.x, gradients=layer.backward(case.upstream), steps=dict.fromkeys(GRADIENTS, layer.latest))
             assert_near(answer, latest, *anew())
             latest = None  # a second backward of one forward is another question
             continue

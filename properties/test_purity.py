@@ -29,7 +29,7 @@ def test_inputs_and_earlier_outputs_are_never_changed(bn: Subject, case: Case) -
         layer.forward(x, training=True)
         leave_alone(bn)
     if "grad_train" in bn.scope:
-        layer.backward(case.dy)
+        layer.backward(case.upstream)
         leave_alone(bn)
 
 

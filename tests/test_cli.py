@@ -13,117 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mistakes
 import pytest
-
-from bnspec.cli.main import main
-from bnspec.convention import KERAS
-
-QUICK = ("--profile", "smoke", "--only", "forward", "--dtype", "float32")
-
-RETURNS_NONE = mistakes.RIGHT.replace("return self.gamma.reshape", "unused = self.gamma.reshape")
-
-STOPS = mistakes.RIGHT.replace(
-    "    def forward(self, x, training=True):\n",
-    """\
-    calls = 0
-
-    def forward(self, x, training=True):
-        BatchNorm.calls += 1
-        if BatchNorm.calls == 250:
-            import os, pathlib, time
-            pathlib.Path("draft").write_text(str(os.getpid()))
-            pathlib.Path("draft").rename("waiting")
-            time.sleep(600)
-""",
-)
-"""Right, but its 250th answer never comes; then it leaves a note with its process id."""
-
-RECORD: dict[str, type] = {
-    "schema": str,
-    "suite": str,
-    "laws": str,
-    "target": str,
-    "verdict": str,
-    "scope": list,
-    "reason": str,
-    "grades": dict,
-    "expectations": str,
-    "convention": dict,
-    "environment": dict,
-    "seed": int,
-    "seconds": float,
-    "results": list,
-    "diagnoses": list,
-    "warnings": list,
-}
-"""What outsiders script against: the fields of a record, whatever came of the run."""
-
-ROW: dict[str, type | tuple[type, ...]] = {
-    "property": str,
-    "chapter": str,
-    "dtype": str,
-    "level": str,
-    "status": str,
-    "expected": bool,
-    "examples": int,
-    "worst_ratio": (float, int, str),
-    "seconds": float,
-    "reason": str,
-    "counterexample": (dict, type(None)),
-    "repro": (str, type(None)),
-}
-
-STATUSES = {"pass", "fail", "error", "crash", "timeout", "flaky", "unsupported", "vacuous", "cut", "not-run"}
-
-
-@dataclass(frozen=True)
-class Done:
-    """A finished run of the command."""
-
-    code: int
-    out: str
-    err: str
+from command_line import COMMAND, QUICK, Done, assert_contract, bnspec, laid_out, records
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with somebody's files in it."""
-    desk = tmp_path_factory.mktemp("desk")
-    files = {"right": mistakes.RIGHT, "wrong": mistakes.source("eps outside the root"), "none": RETURNS_NONE, "stops": STOPS}
-    for name, text in files.items():
-        (desk / f"{name}.py").write_text(text, encoding="utf-8")
-    (desk / "keras.toml").write_text(KERAS.to_toml(), encoding="utf-8")
-    return desk
-
-
-def bnspec(desk: Path, *arguments: str) -> Done:
-    command = [sys.executable, "-m", "bnspec.cli.main", *arguments]
-    done = subprocess.run(command, cwd=desk, capture_output=True, text=True, timeout=240, check=False)
-    assert "Traceback" not in done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def records(path: Path) -> list[dict[str, Any]]:
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if document["schema"] == "bnspec-reports/1":
-        return list(document["reports"])
-    return [document]
-
-
-def assert_contract(record: dict[str, Any]) -> None:
-    for name, kind in RECORD.items():
-        assert isinstance(record[name], kind), name
-    for row in record["results"]:
-        for name, kinds in ROW.items():
-            assert isinstance(row[name], kinds), name
-    assert record["schema"] == "bnspec-report/1"
-    assert record["verdict"] in ("conformant", "nonconformant", "inconclusive")
-    assert record["expectations"] in ("met", "unmet", "none")
-    for row in record["results"]:
-        assert row["level"] in ("required", "recommended")
-        assert row["status"] in STATUSES
-        assert (row["counterexample"] is None) == (row["status"] not in ("fail", "error", "crash", "timeout"))
+    return laid_out(tmp_path_factory.mktemp("desk"))
 
 
 @dataclass(frozen=True)
@@ -233,7 +129,7 @@ def test_a_declared_convention_is_the_one_that_is_judged_by(desk: Path, declared
 
 
 def test_a_reader_that_goes_away_changes_neither_the_record_nor_the_exit_code(desk: Path) -> None:
-    command = [sys.executable, "-m", "bnspec.cli.main", "check", "right.py", *QUICK, "--json", "unread.json"]
+    command = [*COMMAND, "check", "right.py", *QUICK, "--json", "unread.json"]
     with subprocess.Popen(command, cwd=desk, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         assert running.stderr is not None
@@ -260,8 +156,8 @@ def until(happened: Callable[[], bool], seconds: float = 120.0) -> None:
 
 
 def test_ctrl_c_keeps_what_was_computed_and_leaves_no_child(desk: Path) -> None:
-    command = [sys.executable, "-m", "bnspec.cli.main", "check", "stops.py", "right.py", "--profile", "smoke", "--timeout", "300"]
-    with subprocess.Popen([*command, "--json", "cut.json"], cwd=desk, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+    command = [*COMMAND, "check", "stops.py", "right.py", "--profile", "smoke", "--timeout", "300", "--json", "cut.json"]
+    with subprocess.Popen(command, cwd=desk, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         until(lambda: (desk / "waiting").exists() or running.poll() is not None)
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=120)
@@ -274,77 +170,3 @@ def test_ctrl_c_keeps_what_was_computed_and_leaves_no_child(desk: Path) -> None:
     assert statuses[-1] == "not-run"
     child = int((desk / "waiting").read_text())
     until(lambda: not is_alive(child))
-
-
-def refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """What the command says to arguments that it refuses, in this process."""
-    monkeypatch.setattr(sys, "argv", ["bnspec", *arguments])
-    with pytest.raises(SystemExit) as end:
-        main()
-    captured = capsys.readouterr()
-    assert (end.value.code, captured.out) == (2, "")
-    return captured.err
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["chekc", "right.py"], 'Unknown command "chekc". Did you mean "check"?'),
-        (["check"], 'Command "check" parameter TARGETS requires an argument.'),
-        (["check", "right.py", "--profil", "smoke"], "Unknown option: --profil. Did you mean --profile?"),
-        (
-            ["check", "right.py", "--profile", "smok"],
-            'Invalid value "smok" for --profile. Choose from: "smoke", "standard", "deep".',
-        ),
-        (["check", "right.py", "--dtype", "float8"], 'Invalid value "float8" for --dtype.'),
-        (["check", "right.py", "--seed", "x"], 'Invalid value for --seed: unable to convert "x" into int.'),
-        (["check", "right.py", "--timeout", "0"], 'Invalid value "0.0" for --timeout. Must be > 0.'),
-        (["check", "right.py", "--timeout", "nan"], 'Invalid value "nan" for --timeout.'),
-        (["check", "right.py", "--only", "forwrd"], "there is no property or chapter 'forwrd'; did you mean forward?\n"),
-        (["check", "right.py", "--skip", "zzz"], "there is no property or chapter 'zzz'; the chapters are forward, affine, "),
-        (
-            ["check", "right.py", "--convention", "torhc"],
-            "--convention takes a TOML file or one of paper, torch, keras, onnx, tutorial; ",
-        ),
-        (["check", "right.py", "--convention", "right.py"], "this is not a convention in TOML: "),
-        (["check", "right.py", "--json", "."], "--json names a file to write; . is a directory\n"),
-        (["check", "right.py", "--json", "right.py/x.json"], "--json cannot write into right.py: it is a file\n"),
-        (["check", "right.py", "--report", "right.py"], "--report names a directory to write into; right.py is a file\n"),
-        (["check", "right.py", "--report", "right.py/x"], "--report cannot write into right.py/x: not a directory\n"),
-        (["report", "missing.json"], "missing.json cannot be read: No such file or directory; give the file that --json wrote\n"),
-        (["report", "right.py"], "right.py is not JSON ("),
-    ],
-)
-def test_bad_usage_is_one_sentence_and_exit_code_2(
-    arguments: list[str], sentence: str, desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(desk)
-    said = refused(arguments, monkeypatch, capsys)
-    assert said.startswith(f"bnspec: {sentence}")
-    assert said.count("\n") == 1
-
-
-def test_a_record_is_written_even_where_nothing_could_be_asked(
-    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(desk)
-    said = refused(["check", "right.py", "wrong.py", "--only", "forwrd", "--json", "refused.json"], monkeypatch, capsys)
-    found = records(desk / "refused.json")
-    for record in found:
-        assert_contract(record)
-    assert [(record["target"], record["verdict"]) for record in found] == [
-        (f"{name}.py", "inconclusive") for name in ("right", "wrong")
-    ]
-    assert {f"bnspec: {record['reason']}\n" for record in found} == {said}
-
-
-def test_our_own_failure_is_not_mistaken_for_a_verdict(
-    desk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def broken(*_: object, **__: object) -> int:
-        raise RuntimeError("a pipe burst")
-
-    monkeypatch.setattr("bnspec.cli.check.check", broken)
-    said = refused(["check", "right.py"], monkeypatch, capsys)
-    assert "RuntimeError: a pipe burst" in said
-    assert said.endswith("bnspec itself failed here, which is its bug and not yours\n")

@@ -9,7 +9,8 @@ from typing import Any
 
 from bnspec.plugs.adapter import Binding
 from bnspec.plugs.gradients import said_orders
-from bnspec.plugs.pair_text import ARRAYS, Pair, text_of
+from bnspec.plugs.pair import ARRAYS, Pair
+from bnspec.plugs.pair_text import text_of
 from bnspec.plugs.pair_trials import Functions, seen
 from bnspec.plugs.reading import parameters_of
 from bnspec.plugs.siblings import OPTIONS, Family, family_of, is_function
@@ -59,7 +60,7 @@ def _opened(found: Found) -> Found | None:
 
 
 def _inference_signature(inner: Found, family: Family) -> Signature | None:
-    """How the inference of its own is called, with those of the target's fixed arguments that it takes; None where there is none."""
+    """How the inference of its own is called, with those of the target's fixed arguments that it takes; None without one."""
     if not family.inference:
         return None
     function = inner.beside[family.inference]

@@ -15,7 +15,8 @@ from bnspec.case import Array
 from bnspec.plugs.adapter import SKELETON, TargetError
 from bnspec.plugs.constructor import USUAL
 from bnspec.plugs.gradients import ALONE, DOCUMENTED, arguments_of, order_of
-from bnspec.plugs.pair_text import ARRAYS, IMAGES, TENSORS_IN, Kind, Pair, text_of
+from bnspec.plugs.pair import ARRAYS, IMAGES, TENSORS_IN, Kind, Pair
+from bnspec.plugs.pair_text import text_of
 from bnspec.plugs.reading import codes_of
 from bnspec.plugs.returned import STATE, Returned, read_returned
 from bnspec.plugs.trial import SHAPES, Shape, tried
@@ -135,7 +136,8 @@ def _with_backward(pair: Pair, functions: Functions, backward: str, trained: Tri
     whole = replace(full, kind=replace(pair.kind, output="{}"), order=ALONE)
 
     def differentiate(layer: Any, x: Array) -> Any:
-        return layer.backward(x * layer.forward(x, training=True).shape[0])[0]
+        layer.forward(x, training=True)
+        return layer.backward(x.copy())[0]
 
     returned = tried(text_of(whole), functions.scope, pair.known, differentiate, [trained.shape])
     order = order_of(DOCUMENTED if isinstance(returned, Exception) else returned, functions.said_backward)  # it may fail later

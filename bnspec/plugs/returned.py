@@ -50,8 +50,9 @@ def read_returned(
     function: Callable[..., Any],
     said: Sequence[str],
     own: Mapping[str, str],
-    asked: Collection[str],
     label: str,
+    *,
+    must_have: bool,
 ) -> Returned:
     """The places in `value`, which a trial of the forward returned for x; by the target's words, else by names and shapes.
 

@@ -26,7 +26,7 @@ class Signature:
 
     x          the name of its argument x;  is_first: whether that comes first
     places     role of `ROLES` -> where its value goes, as text behind the dict of arguments: ["gamma"], ["bn_param"]["eps"]
-    required   those of the roles that it is always given: what it cannot be called without, and arrays that are the caller's to keep
+    required   those of the roles that it is always given: where it cannot do without, and arrays that the caller keeps
     dicts      the arguments that are dicts: one dict of ours serves for all of them
     switch     how it is told training from inference
     fixed      arguments that the target fixes
