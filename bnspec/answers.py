@@ -20,6 +20,8 @@ def array_of(value: Any, returned: str, expected: str) -> Array:
     `returned` and `expected` begin and end the sentence of a `BadAnswer`: "forward returned" None; "an array shaped (4, 3)"
     was expected. Whether the shape is right is for the judge to say.
     """
+    if isinstance(value, np.ndarray) and value.dtype == object and not value.ndim:
+        value = value.item()  # np.asarray(None), as an adapter makes it
     if value is None or isinstance(value, str | bytes | dict):
         raise BadAnswer(f"{returned} {_what(value)}; {expected} was expected")
     try:

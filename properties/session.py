@@ -84,6 +84,7 @@ def open_session(
     try:
         subject = Subject(link)
         declared = declared_choices(convention, link.started.text("convention"))
+        subject.declared = declared
         return Session(subject, measure(subject, declared, dtypes), examples=examples, seed=seed, campaign=campaign)
     except BaseException:
         link.close()

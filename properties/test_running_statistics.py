@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from bnspec import confidence
 from bnspec.case import Case
+from bnspec.plugs.identity import identify
 from bnspec.plugs.subject import Subject
-from bnspec.properties.judge import assert_near, assert_same, judge, train_truth
+from bnspec.properties.judge import assert_near, assert_same, judge, reject, seen, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.refusals import unless_refused
 from bnspec.properties.stage import current
@@ -101,3 +102,17 @@ def test_training_output_knows_nothing_of_momentum(bn: Subject, case: Case) -> N
     """Recommended. Momentum is for the running statistics: another one gives the same bits of y."""
     other = case.replace(momentum=current().convention.argument(0.625))
     assert_same(bn.train(other), bn.train(case), "y", case)
+
+
+@law("train", "running", against="inconsistent convention, wrong declaration, Bessel, momentum", share=0.01)
+@given(st.none())
+def test_the_convention_is_of_one_piece(bn: Subject, nothing: None) -> None:
+    """Required. One convention holds for the mean and the variance, every number of values, rank and dtype, and any order of calls.
+
+    Which one is free, but it must be one; and where one is declared, it must be that. Asked anew here, in more ways than were
+    needed to find it: `bnspec identify` shows the evidence.
+    """
+    found = identify(bn.link, bn.declared, ("float32", "float64"))
+    seen()
+    if found.contradictions:
+        reject("convention", None, "\n".join(found.contradictions[:4]))

@@ -93,7 +93,7 @@ def read_constructor(found: Found) -> Constructor:
     """The roles of the constructor's arguments; raises `TargetError` where a required one has none, or a fixed one is unknown."""
     parameters = {one.name: one for one in parameters_of(found.subject)}
     if not _takes_anything(found.subject):
-        found.refuse_keywords(parameters, found.label)
+        found.refuse_keywords(parameters)
     required = [name for name in required_of(found.subject) if name not in found.keywords]
     arrays = [name for name, one in parameters.items() if one.default is one.empty or one.default is None]
     roles: dict[str, str] = {}
@@ -104,7 +104,7 @@ def read_constructor(found: Found) -> Constructor:
     left = [name for name in parameters if name not in roles.values()]
     needed = [name for name in required if name in left]
     size = names.match(needed, names.SIZE) or next(iter(needed), None) or names.match(left, names.SIZE)
-    refuse_unknown(f"{found.label} needs the constructor argument", [name for name in needed if name != size])
+    refuse_unknown(f"{found.label} needs the constructor argument", [name for name in needed if name != size], found.place)
     if size in found.keywords:
         raise TargetError(f"{found.label} fixes {size}, the number of channels, which differs from case to case; leave it out")
     arguments = roles if size is None else {"size": size, **roles}

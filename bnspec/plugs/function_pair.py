@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from bnspec.plugs.adapter import Binding
+from bnspec.plugs.adapter import Binding, TargetError
 from bnspec.plugs.gradients import said_orders
 from bnspec.plugs.pair import ARRAYS, Pair
 from bnspec.plugs.pair_text import text_of
@@ -54,9 +54,10 @@ def _opened(found: Found) -> Found | None:
             return None
         beside = {name: getattr(found.subject, name) for name in dir(found.subject) if not name.startswith("__")}
         found = replace(found, subject=beside["forward"], beside=beside)
-    if not is_function(found.subject) or _parameters(found.subject)[:1] in (["ctx"], ["self"]):
-        return None
-    return found
+    first = _parameters(found.subject)[:1] if is_function(found.subject) else ["self"]
+    if first == ["ctx"]:
+        raise TargetError(f"{found.label} is half of an operation of autograd; name the module or the function that applies it")
+    return None if first == ["self"] else found
 
 
 def _inference_signature(inner: Found, family: Family) -> Signature | None:

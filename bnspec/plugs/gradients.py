@@ -35,8 +35,9 @@ class Order:
     @property
     def shown(self) -> str:
         """What is returned, as in a signature."""
-        keys = ", ".join(text.partition('"')[2].rstrip('"]') for text in self.parts.values())
-        return {"dx": "dx", "found": f"{{{keys}}}"}.get(self.assigned, f"({self.assigned})")
+        keys = ", ".join(text.partition('"')[2].rstrip('"]') for text in self.parts.values() if '"' in text)
+        shown = self.assigned.replace("found", f"{{{keys}}}")
+        return f"({shown})" if "," in self.assigned else shown
 
 
 ALONE = Order("dx", {"dx": "dx"})
@@ -54,10 +55,17 @@ def order_of(returned: Any, said: Sequence[str] = ()) -> Order | None:
         absent = [name for name, part in zip(assigned, returned, strict=False) if part is None] if is_tuple else []
         return Order(", ".join(assigned), {name: name for name in DOCUMENTED if name in assigned and name not in absent})
     if isinstance(returned, dict):
-        keys = {part: names.match((key for key in returned if isinstance(key, str)), aliases) for part, aliases in ALIASES.items()}
-        parts = {part: f'found["{key}"]' for part, key in keys.items() if key is not None}
-        return Order("found", parts) if "dx" in parts else None
+        entries = _entries(returned)
+        return Order("found", entries) if "dx" in entries else None
+    if is_tuple and len(returned) == len(("dx", "found")) and isinstance(returned[1], dict):
+        return Order("dx, found", {**_entries(returned[1]), "dx": "dx"})
     return None if is_tuple else ALONE
+
+
+def _entries(found: Mapping[Any, Any]) -> dict[str, str]:
+    """Where the gradients are in a dict of them, by its keys."""
+    keys = {part: names.match((key for key in found if isinstance(key, str)), aliases) for part, aliases in ALIASES.items()}
+    return {part: f'found["{key}"]' for part, key in keys.items() if key is not None}
 
 
 def said_orders(found: Found, parameters: Sequence[str]) -> tuple[Found, tuple[str, ...], tuple[str, ...]]:

@@ -68,7 +68,7 @@ def _bind(found: Found) -> Binding:
 def _adapter_itself(found: Found) -> Binding:
     kind = "class" if isinstance(found.subject, type) else "object"
     if kind == "object":
-        found.refuse_keywords((), found.label)
+        found.refuse_keywords(())
         return Binding(
             "\ndef Adapter():\n    return Target\n", f"{found.label}, an adapter object with layer(setup), as it is", "nothing"
         )

@@ -66,6 +66,7 @@ class Pair:
     arguments   of backward, behind dy: its name there ("" for by position) -> text
     guarded     whether an inference leaves nothing for a backward
     moves       whether the running statistics that it is given are its to move
+    trains      False for a function that only infers
     """
 
     name: str
@@ -82,6 +83,7 @@ class Pair:
     order: Order = ALONE
     guarded: bool = False
     moves: bool = False
+    trains: bool = True
 
     def places(self, role: str) -> list[str]:
         """Where the value of a role is kept: with the arguments of forward, and with those of inference."""

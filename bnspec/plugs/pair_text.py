@@ -99,7 +99,9 @@ def _called(function: str, signature: Signature, arguments: str, x: str) -> str:
 def _forward(pair: Pair) -> list[str]:
     x = "self.x" if pair.by_autograd else pair.kind.give.format("x")
     lines = ["self.training = training"] if pair.guarded else []
-    if pair.inferred is None:
+    if not pair.trains:
+        lines += ["if training:", f'    raise NotImplementedError("{pair.name} has no training mode")']
+    elif pair.inferred is None:
         lines += ["if not training:", f'    raise NotImplementedError("{pair.name} has no inference mode")']
     if pair.by_autograd:
         lines.append(f"self.x = {pair.kind.give.format('x')}.requires_grad_()")

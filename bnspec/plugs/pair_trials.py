@@ -54,10 +54,14 @@ def seen(pair: Pair, functions: Functions, backward: str) -> tuple[Pair, str]:
     Raises `TargetError` where no forward succeeds, and `Question` where what it returns has two readings.
     """
     pair, trained = _trained(pair, functions)
-    momentum = "momentum" in pair.signature.places or "momentum" in pair.signature.closed
-    pair = replace(pair, returned=trained.returned, moves=trained.moved or bool(trained.returned.state) or momentum)
+    places = pair.signature.places
+    moves = trained.moved or bool(trained.returned.state) or "momentum" in {*places, *pair.signature.closed}
+    pair = replace(pair, returned=trained.returned, moves=moves)
+    infers = bool(pair.signature.switch.found or pair.inference_signature is not None)
+    if not (moves or infers) and set(STATE) <= places.keys():
+        return replace(pair, inferred=trained.returned, trains=False), "there is no training to go back through"
     inferred = None
-    if pair.signature.switch.found or pair.inference_signature is not None:
+    if infers:
         inferred = _inferred(pair, functions, trained)
         pair = replace(pair, inferred=inferred.returned)
     return _with_backward(pair, functions, backward, trained, inferred)

@@ -30,10 +30,11 @@ def find_method(subject: type, aliases: Iterable[str]) -> str | None:
     return names.match((name for name in dir(subject) if callable(inspect.getattr_static(subject, name))), aliases)
 
 
-def refuse_unknown(what: str, unknown: list[str]) -> None:
-    """Raise `TargetError` for the first argument that cannot be given a value."""
+def refuse_unknown(what: str, unknown: list[str], call: str = "") -> None:
+    """Raise `TargetError` for the first argument that cannot be given a value; `call` is a target that can fix it."""
     if unknown:
-        raise TargetError(f"{what} {unknown[0]!r}, whose name does not tell what to give; write an adapter:\n\n{SKELETON}")
+        fix = f"say it, as in {call}({unknown[0]}=...), or write an adapter" if call else "write an adapter"
+        raise TargetError(f"{what} {unknown[0]!r}, whose name does not tell what to give; {fix}:\n\n{SKELETON}")
 
 
 def codes_of(*functions: Any) -> Iterator[CodeType]:

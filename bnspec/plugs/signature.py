@@ -69,9 +69,9 @@ def read_signature(found: Found) -> Signature | None:
     entries = _entries(function, dicts[0], by_role) if dicts else {}
     if x is None or not (names.norms([found.name]) or {"gamma", "beta", "running_mean"} & {*by_role, *entries}):
         return None
-    found.refuse_keywords([name for name in parameters if name != x], label)
+    found.refuse_keywords(name for name in parameters if name != x)
     known = {x, flag, *dicts, *found.keywords, *by_role.values()}
-    refuse_unknown(f"{label} needs the argument", [name for name in _required(parameters) if name not in known])
+    refuse_unknown(f"{label} needs the argument", [name for name in _required(parameters) if name not in known], found.place)
     if switch is None and dicts:
         switch = by_entry(function, dicts[0])
     places = {role: f'["{name}"]' for role, name in by_role.items() if name not in found.keywords} | entries

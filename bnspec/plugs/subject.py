@@ -66,6 +66,7 @@ class Conversation:
 class Subject:
     """An implementation under question, in one convention.
 
+    declared  the choices that were declared and not measured
     withheld  the parts of a setup that it does not let itself be given, which are left to it
     fixed     what these are then, where that is known: a case that asks for another value is unsupported
     lacks     the operations that it was thought to have, and has not
@@ -75,6 +76,7 @@ class Subject:
     def __init__(self, link: Link, convention: Convention = TORCH) -> None:
         self.link = link
         self.convention = convention
+        self.declared: Mapping[str, Any] = {}
         self.withheld: tuple[str, ...] = ()
         self.fixed: dict[str, float] = {}
         self.lacks: set[str] = set()

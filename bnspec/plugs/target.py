@@ -19,6 +19,10 @@ CALLED = re.compile(r"(?P<named>.*?(?:\.py|:[\w.]+|^[\w.]+))\s*\((?P<arguments>.
 """A target with keyword arguments. What ends in a parenthesis but names nothing before it is a path."""
 
 
+WANTED = "after a name come arguments such as (affine=False), each name=value with a plain value"
+"""The end of the sentence for arguments that are none."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A target's parts: a file or module, the name in it ("" where it has none), and the keyword arguments."""
@@ -43,17 +47,22 @@ class Found:
     beside: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def place(self) -> str:
+        """The label without the arguments."""
+        return self.label.partition("(")[0]
+
+    @property
     def name(self) -> str:
         """The class's or function's own name."""
-        return self.label.partition("(")[0].rpartition(":")[2].rpartition(".")[2]
+        return self.place.rpartition(":")[2].rpartition(".")[2]
 
-    def refuse_keywords(self, known: Iterable[str], call: str) -> None:
-        """Raise `TargetError` for the first keyword that `call`, as the user knows it, does not take."""
+    def refuse_keywords(self, known: Iterable[str]) -> None:
+        """Raise `TargetError` for the first keyword that is not among the known ones."""
         for name in self.keywords:
             if name not in (taken := list(known)):
                 near = get_close_matches(name, taken, 1)
                 hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(taken) or 'none'}"
-                raise TargetError(f"{call} has no argument {name!r}; {hint}")
+                raise TargetError(f"{self.place} has no argument {name!r}; {hint}")
 
 
 def parse(target: str) -> Target:
@@ -64,6 +73,8 @@ def parse(target: str) -> Target:
     place, colon, name = text.rpartition(":")
     if not colon or "/" in name or "\\" in name:
         place, colon, name = text, "", ""
+    if "(" in name:
+        raise TargetError(f"{target!r} cannot be read; {WANTED}")
     if not place or (colon and not name):
         raise TargetError(f"{target!r} names nothing to check; a target is file.py:Name or package.module:Name")
     return Target(place, name, keywords)
@@ -76,21 +87,20 @@ def written(keywords: Mapping[str, Any]) -> list[str]:
 
 def _keywords(arguments: str, target: str) -> dict[str, Any]:
     """The arguments by name; their values are Python's own numbers, texts, truth values, None, and lists and dicts of these."""
-    wanted = "after a name come arguments such as (affine=False), each name=value with a plain value"
     try:
         call = ast.parse(f"f({arguments})", mode="eval").body
     except SyntaxError as error:
-        raise TargetError(f"{target!r} cannot be read; {wanted}") from error
+        raise TargetError(f"{target!r} cannot be read; {WANTED}") from error
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
-        raise TargetError(f"{target!r} cannot be read; {wanted}")
+        raise TargetError(f"{target!r} cannot be read; {WANTED}")
     if call.args:
-        raise TargetError(f"{target!r} has the argument {ast.unparse(call.args[0])} without a name; {wanted}")
+        raise TargetError(f"{target!r} has the argument {ast.unparse(call.args[0])} without a name; {WANTED}")
     found = {}
     for keyword in call.keywords:
         try:
             found[keyword.arg or ""] = ast.literal_eval(keyword.value)
         except ValueError as error:
-            raise TargetError(f"{target!r} gives {ast.unparse(keyword)}, which is no plain value; {wanted}") from error
+            raise TargetError(f"{target!r} gives {ast.unparse(keyword)}, which is no plain value; {WANTED}") from error
     if "" in found:
-        raise TargetError(f"{target!r} cannot be read; {wanted}")
+        raise TargetError(f"{target!r} cannot be read; {WANTED}")
     return found

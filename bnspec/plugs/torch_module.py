@@ -115,11 +115,11 @@ def bind(found: Found) -> Binding | None:
     learned = [role for role in ("gamma", "beta") if _is_learned(parts, role, is_module=is_module)]
     is_own = getattr(torch.nn, parts.name, None) is subject and parts.name in OWN_RANKS
     body = _body(parts, learned, is_module=is_module, is_own=is_own)
+    assumed = "channels on axis 1; parameters in float32 for half types; momentum goes in as it is, its meaning is "
+    assumed += "declared" if is_own else "measured"
     if not is_own and tried(body, {"Target": subject}, parts.known, _is_tuple) is True:
-        body = body.replace("return to_numpy(self.y)", FIRST)
+        body, assumed = body.replace("return to_numpy(self.y)", FIRST), f"y is the first of what forward returns; {assumed}"
     gradients = ", ".join(["dx", *(f"d{role}" for role in learned)])
-    momentum = "momentum goes in as it is, its meaning is " + ("declared" if is_own else "measured")
-    assumed = f"channels on axis 1; parameters in float32 for half types; {momentum}"
     return Binding(body, parts.described(f"{gradients} by autograd"), assumed)
 
 
