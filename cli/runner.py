@@ -92,7 +92,9 @@ def _pytest(target: str, session: Session, selection: Selection, progress: Progr
     for quiet in ("terminal", "cacheprovider", "warnings", "faulthandler", "junitxml"):
         arguments += ["-p", f"no:{quiet}"]
     _forget_properties(files)
-    with _environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS="", HYPOTHESIS_STORAGE_DIRECTORY=os.devnull):
+    with _environment(
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS="", PYTEST_PLUGINS="", HYPOTHESIS_STORAGE_DIRECTORY=os.devnull
+    ):
         from bnspec.properties import plugin
 
         return int(pytest.main(arguments, plugins=[plugin, _Named(session), selection, progress]))

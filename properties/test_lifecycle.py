@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnspec.case import Array, Case
+from bnspec.plugs.faults import Fault
 from bnspec.plugs.subject import Answer, Subject
-from bnspec.properties.judge import assert_near, assert_same, infer_truth, reject, train_truth
+from bnspec.properties.judge import assert_near, assert_same, infer_truth, reject, seen, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.stage import current
 from bnspec.properties.strategies import cases
@@ -133,3 +134,24 @@ def offers_gradients(bn: Subject, calls: list[str]) -> bool:
     """Whether the latest forward was in a mode whose gradients are offered."""
     forwards = [call for call in calls if call != "backward"]
     return {"train": "grad_train", "infer": "grad_infer"}[forwards[-1]] in bn.scope
+
+
+@law("infer", "grad_train", against="mode, cached activations", share=0.5)
+@given(case=cases())
+def test_backward_after_inference_is_right_or_refused(bn: Subject, case: Case) -> None:
+    """Recommended. Where only training gradients are offered, backward after an inference is an error, or right: never stale."""
+    seen()
+    if "grad_infer" in bn.scope:
+        return  # offered, and so asked by a required law
+    layer = bn.layer(case)
+    layer.forward(case.x, training=True)
+    layer.forward(case.x, training=False)
+    state = with_state(case, *layer.running()) if "running" in bn.scope else case
+    try:
+        gradients = layer.backward(case.upstream)
+    except Fault as fault:
+        if fault.status in ("error", "unsupported"):
+            return
+        raise
+    answer = Answer(case.x, gradients=gradients, steps=dict.fromkeys(GRADIENTS, layer.latest))
+    assert_near(answer, infer_truth(state), *GRADIENTS)

@@ -38,8 +38,8 @@ def case_of(shape: tuple[int, ...] = (5, 3), axis: int = 1, dtype: str = "float3
     rng = np.random.default_rng(7)
     x, dy = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
     c = shape[axis]
-    state = (np.array([part] * c, dtype) for part in (-1.5, 0.5, 0.25, 2.0))
-    return Case((x + center).astype(dtype), *state, 1e-3, 0.1, dy, axis)  # type: ignore[misc]
+    gamma, beta, mean, var = (np.full(c, part, dtype) for part in (-1.5, 0.5, 0.25, 2.0))
+    return Case((x + center).astype(dtype), gamma, beta, mean, var, 1e-3, 0.1, dy, axis)
 
 
 def right_answer(case: Case) -> tuple[Answer, Any]:

@@ -10,7 +10,6 @@ from mistakes import MISTAKES, RIGHT, source
 
 from bnspec.reports.verdict import FAILING
 
-
 DTYPES = ("float32", "float64")
 ASKED = [*zip(MISTAKES, DTYPES * len(MISTAKES), strict=False), *(("float32 inside", dtype) for dtype in DTYPES)]
 """Each mistake in one dtype, by turns, and in both the one that only one of them shows."""

@@ -63,7 +63,7 @@ def conventions(draw: st.DrawFn) -> Convention:
     )
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@settings(max_examples=60, derandomize=True, deadline=None)
 @given(convention=conventions())
 def test_every_convention_is_measured_as_it_is(convention: Convention) -> None:
     if convention.ranks == (2,):

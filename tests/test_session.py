@@ -172,8 +172,8 @@ def test_an_answer_that_changes_from_call_to_call_is_no_pass(file: Callable[[str
     ],
 )
 def test_a_dtype_that_is_not_offered_is_left_out(refusal: str, reason: str | None, file: Callable[[str], str]) -> None:
-    single = "return self.gamma.reshape", "return np.float32(1) * self.gamma.astype(np.float32).reshape"
-    text = RIGHT if reason else RIGHT.replace(*single).replace("+ self.beta.res", "+ self.beta.astype(np.float32).res")
+    narrow = RIGHT.replace("return self.gamma.res", "return np.float32(1) * self.gamma.astype(np.float32).res")
+    text = RIGHT if reason else narrow.replace("+ self.beta.res", "+ self.beta.astype(np.float32).res")
     record = ask(file(refusal, text), only=("forward",))
     assert record.verdict == "conformant", rows_by_status(record.results)
     of = {dtype: {(row.status, row.reason) for row in record.results if row.dtype == dtype} for dtype in ("float32", "float64")}

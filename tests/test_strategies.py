@@ -224,7 +224,7 @@ def loses_beta_from_the_third_channel(case: Case) -> bool:
     return bool(np.any(case.beta[2:] != 0))
 
 
-@pytest.mark.parametrize("random", [1, 2, 3])
+@pytest.mark.parametrize("random", [1, 2])
 @pytest.mark.parametrize(
     "shows",
     [
@@ -237,7 +237,7 @@ def loses_beta_from_the_third_channel(case: Case) -> bool:
     ids=["m > 3", "eps", "Bessel", "beta", "rank 4"],
 )
 def test_the_smallest_counterexample_can_be_read(shows: Callable[[Case], bool], random: int) -> None:
-    case = find(cases(), shows, settings=settings(max_examples=500, database=None, deadline=None), random=Random(random))
+    case = find(cases(), shows, settings=settings(max_examples=200, database=None, deadline=None), random=Random(random))
     assert case.x.size <= 12
     assert case.eps == 1.0
     for part, step in ((case.x, 1), (case.dy, 1), (case.gamma, 2), (case.beta, 2)):

@@ -32,15 +32,10 @@ class Anatomy:
         return {*self.values, *self.constructor.arguments}
 
     @property
-    def stateless(self) -> bool:
-        """Whether it was told, or says of itself, that it keeps no running statistics: inference then uses the batch's."""
-        return "running_mean" in self.constructor.closed or getattr(self.layer, "track_running_stats", True) is False
-
-    @property
     def no_inference(self) -> str:
         """Why there is no inference to ask for, "" where there is one."""
-        if self.stateless:
-            return f"{self.name} keeps no running statistics here: its inference normalizes as its training does"
+        if not self.known & {"running_mean", "running_var"} or getattr(self.layer, "track_running_stats", True) is False:
+            return f"{self.name} keeps no running statistics here, with which an inference could be told from a training"
         return "" if self.switch.found else f"{self.name} has no inference mode"
 
     def described(self, backward: str) -> str:

@@ -32,6 +32,9 @@ STARTS = {
 }
 """Where a fresh layer starts, for code that wants to be told."""
 
+NUMBERS = {"eps": "1e-5", "momentum": "0.9"}
+"""What stands in for a default, for code that has none and is told nothing."""
+
 CHANNELS = 3
 """Of the layer made while binding; inputs tried on it have no other axis of this size, so that shapes tell what they are."""
 
@@ -81,8 +84,8 @@ class Constructor:
             else:
                 value = f"setup.{role}.copy()" if role in STARTS else f"setup.{role}"
                 sometimes += [f"if setup.{role} is not None:", f'    arguments["{name}"] = {value}']
-                if name in self.required and role in STARTS:
-                    sometimes += ["else:", f'    arguments["{name}"] = {STARTS[role]}']
+                if name in self.required:
+                    sometimes += ["else:", f'    arguments["{name}"] = {(STARTS | NUMBERS)[role]}']
         always += written(self.fixed)
         if not sometimes:
             return [f"bn = Target({', '.join(always)})"]

@@ -94,10 +94,9 @@ def _variance_evidence(subject: Subject, found: Identity, dtypes: list[str]) -> 
                 factor = _factor(subject, dtype, rank, m)
                 wanted = float(found.convention.variance_factor(m, rank))
                 if factor is not None and abs(factor - wanted) > CLOSE:
-                    found.contradictions.append(
-                        f"at rank {rank}, {dtype}, {m} values a channel, the running variance takes {factor:.4g} times the batch's; "
-                        f"a {found.convention.variance_kind(rank)} one takes {wanted:.4g}"
-                    )
+                    where = f"at rank {rank}, {dtype}, {m} values a channel, the running variance takes"
+                    kind = found.convention.variance_kind(rank)
+                    found.contradictions.append(f"{where} {factor:.4g} times the batch's, a {kind} one takes {wanted:.4g}")
         seen.append(f"rank {rank}: {float(found.convention.variance_factor(2, rank)):g} times the batch's at 2 values")
     found.evidence["running_var"] = "; ".join(seen)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bnspec.plugs.adapter import indented
-from bnspec.plugs.constructor import ROLES, STARTS
+from bnspec.plugs.constructor import NUMBERS, ROLES, STARTS
 from bnspec.plugs.pair import Pair
 from bnspec.plugs.returned import STATE
 from bnspec.plugs.signature import BY_GRAD_MODE, Signature
@@ -86,9 +86,8 @@ def _written(pair: Pair, role: str) -> list[str]:
     signatures = [one for one in (pair.signature, pair.inference_signature) if one is not None]
     if not any(role in one.required for one in signatures):
         return lines
-    if role in STARTS:
-        return [*lines, "else:", f"    {target} = {pair.kind.start.format(STARTS[role])}"]
-    return [*lines, "else:", f'    raise NotImplementedError("{pair.name} has no {role} of its own")']
+    start = pair.kind.start.format(STARTS[role]) if role in STARTS else NUMBERS[role]
+    return [*lines, "else:", f"    {target} = {start}"]
 
 
 def _called(function: str, signature: Signature, arguments: str, x: str) -> str:

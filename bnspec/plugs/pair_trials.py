@@ -54,6 +54,7 @@ def seen(pair: Pair, functions: Functions, backward: str) -> tuple[Pair, str]:
     Raises `TargetError` where no forward succeeds, and `Question` where what it returns has two readings.
     """
     pair, trained = _trained(pair, functions)
+    pair = _with_needs(pair, functions, trained.shape)
     places = pair.signature.places
     moves = trained.moved or bool(trained.returned.state) or "momentum" in {*places, *pair.signature.closed}
     pair = replace(pair, returned=trained.returned, moves=moves)
@@ -86,6 +87,27 @@ def _trained(pair: Pair, functions: Functions) -> tuple[Pair, Trial]:
     ) from failures[0]
 
 
+def _with_needs(pair: Pair, functions: Functions, shape: Shape) -> Pair:
+    """The pair with those entries of its dict as required without which its forward fails."""
+    signature, whole = pair.signature, _whole(pair)
+    entries = {role for role, place in signature.places.items() if place.count("[") > 1} - signature.required
+    needed = set[str]()
+    for together in ({"eps"}, {"momentum"}, set(STATE)):
+        left = pair.known - together
+        if together & entries and isinstance(tried(whole, functions.scope, left, _train, [shape]), Exception):
+            needed |= together & entries
+    return replace(pair, signature=replace(signature, required=signature.required | needed))
+
+
+def _train(layer: Any, x: Array) -> None:
+    layer.forward(x, training=True)
+
+
+def _whole(pair: Pair) -> str:
+    """The adapter's text, in which what is returned is not taken apart."""
+    return text_of(replace(pair, kind=replace(pair.kind, output="{}"), returned=None, inferred=Returned(), order=ALONE))
+
+
 def _kinds(forward: Callable[..., Any]) -> list[Kind]:
     """What the function may compute on. One that names torch in its code wants tensors, one beside an import of it may."""
     torch, near = sys.modules.get("torch"), inspect.unwrap(forward).__globals__.values()
@@ -109,7 +131,6 @@ def _forward(pair: Pair, functions: Functions, shape: Shape, *, training: bool) 
     called = {role: place.rstrip('"]').rpartition('"')[2] for role, place in places.items()}
     function = functions.forward if training or functions.inference is None else functions.inference
     said = functions.said if function is functions.forward else ()
-    whole = replace(pair, kind=replace(pair.kind, output="{}"), returned=None, inferred=Returned())
 
     def forward(layer: Any, x: Array) -> Trial:
         layer.forward(x, training=training)
@@ -119,7 +140,7 @@ def _forward(pair: Pair, functions: Functions, shape: Shape, *, training: bool) 
         words = said if isinstance(value, (tuple, list)) and len(said) == len(value) else ()
         return Trial(shape, value, read_returned(value, x, function, words, called, pair.label, must_have=by_argument), moved)
 
-    return tried(text_of(whole), functions.scope, pair.known, forward, [shape])
+    return tried(_whole(pair), functions.scope, pair.known, forward, [shape])
 
 
 def _moved(given: Mapping[str, Any], place: str, start: Array) -> bool:
@@ -137,13 +158,12 @@ def _with_backward(pair: Pair, functions: Functions, backward: str, trained: Tri
     taken = [place for place in trained.returned.saved if f"self.returned[{place}]" in arguments.values()]
     guarded = bool(taken) and not _leaves(inferred, taken)
     full = replace(pair, backward=backward, arguments=arguments, guarded=guarded)
-    whole = replace(full, kind=replace(pair.kind, output="{}"), order=ALONE)
 
     def differentiate(layer: Any, x: Array) -> Any:
         layer.forward(x, training=True)
         return layer.backward(x.copy())[0]
 
-    returned = tried(text_of(whole), functions.scope, pair.known, differentiate, [trained.shape])
+    returned = tried(_whole(full), functions.scope, pair.known, differentiate, [trained.shape])
     order = order_of(DOCUMENTED if isinstance(returned, Exception) else returned, functions.said_backward)  # it may fail later
     return (pair, "it returns neither dx nor (dx, dgamma, dbeta)") if order is None else (replace(full, order=order), "")
 
