@@ -141,8 +141,12 @@ def offers_gradients(bn: Subject, calls: list[str]) -> bool:
 def test_backward_after_inference_is_right_or_refused(bn: Subject, case: Case) -> None:
     """Recommended. Where only training gradients are offered, backward after an inference is an error, or right: never stale."""
     seen()
-    if "grad_infer" in bn.scope:
-        return  # offered, and so asked by a required law
+    if "grad_infer" not in bn.scope:  # else it is offered, and a required law asks for it
+        judge_after_inference(bn, case)
+
+
+def judge_after_inference(bn: Subject, case: Case) -> None:
+    """Train, infer, then ask for gradients: those of the inference, or an error."""
     layer = bn.layer(case)
     layer.forward(case.x, training=True)
     layer.forward(case.x, training=False)
