@@ -75,11 +75,12 @@ class Tally:
 
     def line(self) -> str:
         """A row of the table."""
-        caught, of = self.count("nonconformant"), len(self.answers)
         laws = frozenset().union(*(answer.laws for answer in self.answers))
-        named = ", ".join(sorted(laws)[:3]) + (", ..." if len(laws) > 3 else "")
-        group = f"{self.subject.shape}, {self.subject.chapter}"
-        return f"{caught} of {of}  {len(laws):3} laws {self.seconds:6.1f} s  {self.subject.name} ({group}): {named}"
+        named = ": " + ", ".join(sorted(laws)[:3]) + (", ..." if len(laws) > 3 else "") if laws else ""
+        said = "caught" if self.subject.chapter else "accused"
+        group = f" ({self.subject.shape}, {self.subject.chapter})" if self.subject.chapter else ""
+        counted = f"{said} {self.count('nonconformant')} of {len(self.answers)}"
+        return f"{counted:14} {len(laws):3} laws {self.seconds:6.1f} s  {self.subject.name}{group}{named}"
 
     def wrong(self) -> list[str]:
         """The reasons of the runs that say what they should not, each once."""

@@ -176,7 +176,7 @@ SENTENCES = {
     "bn.py:SIZE": r"bn.py:SIZE is an object of type int; name a BatchNorm class",
     "bn.py:np": r"bn.py:np is a module; name a BatchNorm class",
     "bn.py:made": r"bn.py:made is one BatchNorm object, and fresh ones are needed \(name its class\)",
-    "bn.py:step": r"bn.py:step is a function that takes neither gamma and beta nor running statistics under a usual name; name a BatchNorm",
+    "bn.py:step": r"bn.py:step is a function that takes neither gamma and beta nor running statistics under a usual name; name",
     "bn.py:Plain": r"bn.py:Plain has no method forward\(x\) \(it has train, cost\)",
     "bn.py:Plain.cost": r"bn.py:Plain.cost is a function",
     "relu.py:ReLU": r"relu.py:ReLU has a forward method but keeps neither gamma and beta nor running statistics",
@@ -233,9 +233,11 @@ def test_adapter_text_must_define_an_adapter() -> None:
         compile_adapter("x = 1\n")
 
 
-def test_the_documents_example_is_complete() -> None:
-    text = (Path(__file__).parent.parent / "docs" / "adapters.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "adapters.md").read_text()
+
+
+def test_the_documents_adapter_is_complete() -> None:
+    example, _ = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     write("mine.py", example)
     found = load("mine.py")
     layer = found.layer(replace(setup(), eps=None))
@@ -247,3 +249,23 @@ def test_the_documents_example_is_complete() -> None:
     for refused in (setup(), replace(setup(), eps=None, rank=4)):
         with pytest.raises(NotImplementedError):
             found.layer(refused)
+
+
+def test_the_documents_pair_and_targets_are_bound() -> None:
+    _, example = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    write("pair.py", example)
+    np.testing.assert_allclose(answer("pair.py"), EXPECTED, rtol=1e-12)
+    targets = re.findall(r"^bnspec check '(.*)'$", DOCUMENT, re.MULTILINE)
+    assert len(targets) == 4
+    x, dy = np.array([[1.0, 2.0], [3.0, 7.0], [5.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
+    for target in targets:
+        found = load(target)
+        refused = [name for name in ("affine", "track") if name in target]
+        nothing = {"affine": ("gamma", "beta"), "track": ("running_mean", "running_var")}
+        asked = replace(setup(), **{part: None for name in refused for part in nothing[name]})
+        layer: Any = found.layer(replace(asked, rank=4) if "2d" in target else asked)
+        given = x.reshape(3, 2, 1, 1) if "2d" in target else x
+        gamma, beta = (1.0, 0.0) if "affine" in target else (np.array([1.5, 0.5]), np.array([1.5, 0.5]))
+        wanted = gamma * (x - x.mean(0)) / np.sqrt(x.var(0) + 0.01) + beta
+        np.testing.assert_allclose(layer.forward(given, training=True).reshape(3, 2), wanted, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(layer.backward(dy.reshape(given.shape))[0].sum(0), 0.0, atol=1e-12)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnspec.plugs import names
+from bnspec.plugs.adapter import TargetError
 from bnspec.plugs.constructor import ROLES, Constructor, construct, read_constructor
 from bnspec.plugs.reading import find_method
 from bnspec.plugs.switch import Switch, find_switch
@@ -54,6 +55,8 @@ def dissect(found: Found) -> Anatomy | None:
     Raises `TargetError` where a layer cannot be made, or where it wants something that its names do not explain.
     """
     label, subject = found.label, found.subject
+    if found.returned and isinstance(subject, type):
+        raise TargetError(f"{label}: of what a class's forward returns, y is the first; returns= can only name the gradients here")
     forward = find_method(subject, names.FORWARD) if isinstance(subject, type) else None
     if forward is None:
         return None

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from bnspec.plugs.adapter import Binding, TargetError
-from bnspec.plugs.gradients import said_orders
-from bnspec.plugs.pair import ARRAYS, Pair
+from bnspec.plugs.pair import ARRAYS, COLUMNS, IMAGES, TENSORS_IN, Kind, Pair
 from bnspec.plugs.pair_text import text_of
 from bnspec.plugs.pair_trials import Functions, seen
-from bnspec.plugs.reading import parameters_of
+from bnspec.plugs.reading import codes_of, parameters_of
 from bnspec.plugs.siblings import OPTIONS, Family, family_of, is_function
 from bnspec.plugs.signature import Signature, read_signature
 from bnspec.plugs.target import Found
@@ -27,7 +27,6 @@ def bind(found: Found) -> Binding | None:
     inner = _opened(found)
     if inner is None:
         return None
-    inner, *said = said_orders(inner, _parameters(inner.subject))
     family = family_of(inner, "forward" if is_class else found.name)
     options = set(OPTIONS) - set(_parameters(inner.subject))
     inner = replace(inner, keywords={name: value for name, value in inner.keywords.items() if name not in options})
@@ -36,15 +35,40 @@ def bind(found: Found) -> Binding | None:
         return None
     members = {kind: name for kind, name in vars(family).items() if name}
     texts = {kind: f"Target.{name}" if is_class else kind.capitalize() for kind, name in members.items()}
-    named = {kind.capitalize(): name for kind, name in members.items()}
-    scope = {"Target": found.subject, **{name: inner.beside[there] for name, there in named.items()}}
-    functions = Functions(inner.subject, scope.get("Backward"), scope.get("Inference"), scope, *said)
-    forward = "Target.forward" if is_class else "Target"
-    inference = _inference_signature(inner, family)
-    pair = Pair(found.name, found.label, ARRAYS, signature, forward, texts.get("inference", ""), inference)
-    pair, why_not = seen(pair, functions, texts.get("backward", ""))
-    beside = {} if is_class else named
-    return Binding(text_of(pair), _described(pair, family, why_not), _assumed(pair, bool(functions.said_backward)), beside)
+    pair = Pair(
+        name=found.name,
+        label=found.label,
+        kind=ARRAYS,
+        signature=signature,
+        forward="Target.forward" if is_class else "Target",
+        inference=texts.get("inference", ""),
+        inference_signature=_inference_signature(inner, family),
+    )
+    pair, why_not = seen(pair, _functions(found, inner, members), texts.get("backward", ""))
+    beside = {} if is_class else {texts[kind]: name for kind, name in members.items()}
+    return Binding(text_of(pair), _described(pair, family, why_not), _assumed(pair, bool(found.gradients)), beside)
+
+
+def _functions(found: Found, inner: Found, members: Mapping[str, str]) -> Functions:
+    """The user's functions, `members` by kind; a class's are reached through it, others by the names that the text has for them."""
+    by_kind = {kind: inner.beside[name] for kind, name in members.items()}
+    scope = {"Target": found.subject, **{kind.capitalize(): function for kind, function in by_kind.items()}}
+    pair = (by_kind.get("backward"), by_kind.get("inference"))
+    return Functions(inner.subject, *pair, scope, found.returned, found.gradients, _kinds(found, inner.subject))
+
+
+def _kinds(found: Found, forward: Callable[..., Any]) -> list[Kind]:
+    """What the function may compute on. One that names torch in its code wants tensors, one beside an import of it may."""
+    layout = found.keywords.get("layout", "NC") if "layout" not in _parameters(forward) else "NC"
+    if layout not in ("NC", "CN"):
+        raise TargetError(f'{found.label}: layout is "CN" for features first, or "NC"; got {layout!r}')
+    if layout == "CN":
+        return [COLUMNS]
+    torch, near = sys.modules.get("torch"), inspect.unwrap(forward).__globals__.values()
+    if torch is None or not any(one is torch for one in near):
+        return [ARRAYS, IMAGES]
+    names_torch = any("torch" in code.co_names for code in codes_of(forward))
+    return [TENSORS_IN, ARRAYS, IMAGES] if names_torch else [ARRAYS, IMAGES, TENSORS_IN]
 
 
 def _opened(found: Found) -> Found | None:

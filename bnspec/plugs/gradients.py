@@ -68,14 +68,14 @@ def _entries(found: Mapping[Any, Any]) -> dict[str, str]:
     return {part: f'found["{key}"]' for part, key in keys.items() if key is not None}
 
 
-def said_orders(found: Found, parameters: Sequence[str]) -> tuple[Found, tuple[str, ...], tuple[str, ...]]:
-    """`returns=` of the target: (the rest of the target, what forward returns, what backward returns), () where it is not said.
+def with_orders(found: Found) -> Found:
+    """What was found with `returns=` of the target read, unless that is an argument of the class or function itself.
 
     One text, the two parts in any order with a semicolon between: "y, cache; dx, dbeta, dgamma".
     Raises `TargetError` for a text that is none.
     """
-    if "returns" not in found.keywords or "returns" in parameters:
-        return found, (), ()
+    if "returns" not in found.keywords or "returns" in [one.name for one in parameters_of(found.subject)]:
+        return found
     text = found.keywords["returns"]
     orders = [tuple(name.strip() for name in part.split(",")) for part in text.split(";")] if isinstance(text, str) else []
     forward = [order for order in orders if "y" in order]
@@ -87,7 +87,7 @@ def said_orders(found: Found, parameters: Sequence[str]) -> tuple[Found, tuple[s
             'backward, returns="y, running_mean, running_var" for a forward, or both with a semicolon between'
         )
     rest = {name: value for name, value in found.keywords.items() if name != "returns"}
-    return replace(found, keywords=rest), forward[0] if forward else (), backward[0] if backward else ()
+    return replace(found, keywords=rest, returned=forward[0] if forward else (), gradients=backward[0] if backward else ())
 
 
 def arguments_of(function: Any, returned: Returned, signature: Signature, give: str) -> dict[str, str] | str:
@@ -101,15 +101,18 @@ def arguments_of(function: Any, returned: Returned, signature: Signature, give: 
     dy = names.match(parameters, names.DY) or first
     if dy is None:
         return "it takes no dy"
-    arguments, unknown = {dy: give.format("dy")}, []
+    arguments, unknown = {dy: give.format("dy")}, list[str]()
     for name, one in parameters.items():
         text = _known(name, returned, signature) if name != dy else None
         if text is not None:
             arguments[name] = text
         elif one.default is one.empty and name != dy:
             unknown.append(name)
-    if len(unknown) == 1 and (cache := _cache(unknown[0], returned)) is not None:
-        arguments[unknown.pop()] = f"self.returned[{cache}]"
+    wanted = names.match(unknown, names.CACHE) or (unknown[0] if len(unknown) == 1 else "")
+    place = _cache(wanted, returned)
+    if wanted and place is not None and not any("returned" in text for text in arguments.values()):
+        unknown.remove(wanted)
+        arguments[wanted] = f"self.returned[{place}]"
     return f"it needs {unknown[0]}" if unknown else arguments
 
 

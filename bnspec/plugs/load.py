@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from bnspec.plugs import function_pair, names, numpy_class, torch_module
 from bnspec.plugs.adapter import SKELETON, Binding, Bound, Script, TargetError, finish
 from bnspec.plugs.code import beside, find, is_adapter, only_candidate, open_code
+from bnspec.plugs.gradients import with_orders
 from bnspec.plugs.reading import find_method
 from bnspec.plugs.target import Found, parse, written
 
@@ -37,8 +38,14 @@ def load(target: str) -> Bound:
         name = parts.name or only_candidate(code)
         label = f"{parts.place}:{name}" + (f"({', '.join(written(parts.keywords))})" if parts.keywords else "")
         binding = _bind(Found(label, find(code, name), parts.keywords, beside(code, name)))
-        script.run(code.reach({"Target": name, **binding.beside}) + binding.body)
+        script.run(code.reach({"Target": name, **_held(name, binding.beside)}) + binding.body)
         return finish(script, f"bound: {binding.bound}\nassumed: {binding.assumed}")
+
+
+def _held(name: str, beside: Mapping[str, str]) -> dict[str, str]:
+    """What stands beside `name`, by the names under which the file or module has it."""
+    holder, dot, _ = name.rpartition(".")
+    return {ours: f"{holder}{dot}{theirs}" for ours, theirs in beside.items()}
 
 
 @contextlib.contextmanager
@@ -56,6 +63,7 @@ def _bind(found: Found) -> Binding:
     """The adapter of the first shape that recognises what was found; raises `TargetError` where none does."""
     if is_adapter(found.subject):
         return _adapter_itself(found)
+    found = with_orders(found)
     for recognise in SHAPES:
         binding = recognise(found)
         if binding is not None:

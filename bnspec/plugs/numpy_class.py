@@ -14,8 +14,8 @@ from bnspec.plugs import names
 from bnspec.plugs.adapter import Binding, indented
 from bnspec.plugs.anatomy import Anatomy, dissect
 from bnspec.plugs.constructor import CHANNELS, ROLES
-from bnspec.plugs.gradients import ALONE, DOCUMENTED, Order, order_of, said_orders
-from bnspec.plugs.reading import find_method, parameters_of, required_of
+from bnspec.plugs.gradients import ALONE, DOCUMENTED, Order, order_of
+from bnspec.plugs.reading import find_method, required_of
 from bnspec.plugs.target import Found
 from bnspec.plugs.trial import is_output, tried
 from bnspec.plugs.values import Place, find_entry, find_value
@@ -81,12 +81,12 @@ def bind(found: Found) -> Binding | None:
     """
     if not isinstance(found.subject, type):
         return None
-    found, _, said = said_orders(found, [one.name for one in parameters_of(found.subject)])
     parts = dissect(found)
     if parts is None:
         return None
-    calls = _watched(parts, said)
-    order = "a returned triple is dx, dgamma, dbeta; " if calls.order.assigned == ", ".join(DOCUMENTED) and not said else ""
+    calls = _watched(parts, found.gradients)
+    documented = calls.order.assigned == ", ".join(DOCUMENTED) and not found.gradients
+    order = "a returned triple is dx, dgamma, dbeta; " if documented else ""
     first = "y is the first of what forward returns; " if calls.returns_more else ""
     assumed = f"{first}{order}x goes in as it is, whatever its rank; so does momentum, its meaning is measured"
     return Binding(_body(parts, calls), parts.described(calls.described), assumed)

@@ -22,6 +22,7 @@ class Kind:
     output    makes an array of it
     state     makes a (C,) array of running statistics, which later steps leave alone
     keep      what is kept of a returned running statistic
+    refusal   what a setup must not be, and why
     """
 
     head: str = "import numpy as np\n"
@@ -31,6 +32,7 @@ class Kind:
     output: str = "np.asarray({})"
     state: str = "np.array({}).reshape(-1)"
     keep: str = "{}"
+    refusal: tuple[str, str] | None = None
 
     @property
     def is_torch(self) -> bool:
@@ -44,6 +46,15 @@ ARRAYS = Kind()
 IMAGES = Kind(copy="{}.reshape(1, -1, *[1] * (setup.rank - 2)).copy()", start="{}.reshape(1, -1, *[1] * (setup.rank - 2))")
 """NumPy arrays, parameters with as many axes as x, (1, C, 1, 1) for images."""
 
+COLUMNS = Kind(
+    give="{}.T",
+    copy="{}.reshape(-1, 1).copy()",
+    start="{}.reshape(-1, 1)",
+    output="np.asarray({}).T",
+    refusal=("setup.rank != 2", "x is (C, N) here, and has no other axes"),
+)
+"""NumPy arrays with features first, x (C, N) and parameters (C, 1)."""
+
 TENSORS_IN = Kind(
     head=TENSORS,
     give="to_torch({})",
@@ -52,6 +63,7 @@ TENSORS_IN = Kind(
     output="to_numpy({})",
     state="to_numpy({}.clone()).reshape(-1)",
     keep="{}.detach()",
+    refusal=("setup.channel_axis % setup.rank != 1", "channels are on axis 1 here"),
 )
 """torch tensors, parameters shaped (C,)."""
 

@@ -69,8 +69,9 @@ def _construct(pair: Pair) -> list[str]:
         ]
         ours = f'given["{signature.dicts[0]}"]' if signature.dicts else "{}"
         lines += [f'inference["{name}"] = {ours}' for name in pair.inference_signature.dicts]
-    if pair.kind.is_torch:
-        lines = ["if setup.channel_axis % setup.rank != 1:", '    raise NotImplementedError("channels are on axis 1 here")', *lines]
+    if pair.kind.refusal is not None:
+        refused, why = pair.kind.refusal
+        lines = [f"if {refused}:", f'    raise NotImplementedError("{why}")', *lines]
     for role in ROLES:
         lines += _written(pair, role)
     return [*lines, *(f"given{signature.places[role]}.requires_grad_()" for role in pair.learned)]

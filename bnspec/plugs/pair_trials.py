@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -15,9 +13,8 @@ from bnspec.case import Array
 from bnspec.plugs.adapter import SKELETON, TargetError
 from bnspec.plugs.constructor import USUAL
 from bnspec.plugs.gradients import ALONE, DOCUMENTED, arguments_of, order_of
-from bnspec.plugs.pair import ARRAYS, IMAGES, TENSORS_IN, Kind, Pair
+from bnspec.plugs.pair import COLUMNS, Kind, Pair
 from bnspec.plugs.pair_text import text_of
-from bnspec.plugs.reading import codes_of
 from bnspec.plugs.returned import STATE, Returned, read_returned
 from bnspec.plugs.trial import SHAPES, Shape, tried
 
@@ -27,6 +24,7 @@ class Functions:
     """The user's functions, with the target's words for what forward and backward return.
 
     scope   what the adapter's text finds defined
+    kinds   what they may compute on
     """
 
     forward: Callable[..., Any]
@@ -35,6 +33,7 @@ class Functions:
     scope: Mapping[str, Any]
     said: Sequence[str]
     said_backward: Sequence[str]
+    kinds: Sequence[Kind]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +70,7 @@ def seen(pair: Pair, functions: Functions, backward: str) -> tuple[Pair, str]:
 def _trained(pair: Pair, functions: Functions) -> tuple[Pair, Trial]:
     """The pair with the kind of array it takes, and its forward of the first shape of x for which there is a y."""
     failures = []
-    for shape, kind in product(SHAPES, _kinds(functions.forward)):
+    for shape, kind in product(SHAPES, functions.kinds):
         pair = replace(pair, kind=kind)
         trial = _forward(pair, functions, shape, training=True)
         if isinstance(trial, Trial):
@@ -108,15 +107,6 @@ def _whole(pair: Pair) -> str:
     return text_of(replace(pair, kind=replace(pair.kind, output="{}"), returned=None, inferred=Returned(), order=ALONE))
 
 
-def _kinds(forward: Callable[..., Any]) -> list[Kind]:
-    """What the function may compute on. One that names torch in its code wants tensors, one beside an import of it may."""
-    torch, near = sys.modules.get("torch"), inspect.unwrap(forward).__globals__.values()
-    if torch is None or not any(one is torch for one in near):
-        return [ARRAYS, IMAGES]
-    names_torch = any("torch" in code.co_names for code in codes_of(forward))
-    return [TENSORS_IN, ARRAYS, IMAGES] if names_torch else [ARRAYS, IMAGES, TENSORS_IN]
-
-
 def _inferred(pair: Pair, functions: Functions, trained: Trial) -> Trial:
     """What an inference does. One that fails is asked all the same, as if it returned what training does."""
     trial = _forward(pair, functions, trained.shape, training=False)
@@ -138,7 +128,8 @@ def _forward(pair: Pair, functions: Functions, shape: Shape, *, training: bool) 
         moved = any(_moved(layer.given, place, USUAL[role]) for role, place in places.items())
         by_argument = training and not moved and any(place.count("[") == 1 for place in places.values())
         words = said if isinstance(value, (tuple, list)) and len(said) == len(value) else ()
-        return Trial(shape, value, read_returned(value, x, function, words, called, pair.label, must_have=by_argument), moved)
+        given = x.T if pair.kind is COLUMNS else x
+        return Trial(shape, value, read_returned(value, given, function, words, called, pair.label, must_have=by_argument), moved)
 
     return tried(_whole(pair), functions.scope, pair.known, forward, [shape])
 

@@ -39,12 +39,15 @@ class Found:
     label      the target as reports show it
     keywords   arguments fixed by the target: what the class or function is called with in any case
     beside     what stands in the same file, module or class, by name
+    returned, gradients   what forward and backward return, in order, where the target says it with returns=
     """
 
     label: str
     subject: Any
     keywords: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Any] = field(default_factory=dict)
+    returned: tuple[str, ...] = ()
+    gradients: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -58,8 +61,9 @@ class Found:
 
     def refuse_keywords(self, known: Iterable[str]) -> None:
         """Raise `TargetError` for the first keyword that is not among the known ones."""
+        taken = list(known)
         for name in self.keywords:
-            if name not in (taken := list(known)):
+            if name not in taken:
                 near = get_close_matches(name, taken, 1)
                 hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(taken) or 'none'}"
                 raise TargetError(f"{self.place} has no argument {name!r}; {hint}")

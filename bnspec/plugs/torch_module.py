@@ -109,7 +109,7 @@ def bind(found: Found) -> Binding | None:
     if parts is None or not (is_module or any(is_tensor(place.value) for place in parts.values.values())):
         return None
     parts = replace(parts, values={role: place for role, place in parts.values.items() if place.value is not None})
-    _refuse(parts, is_module=is_module)
+    _refuse(parts, found, is_module=is_module)
     if _asks_grad_mode(subject):
         parts = replace(parts, switch=BY_GRAD_MODE)
     learned = [role for role in ("gamma", "beta") if _is_learned(parts, role, is_module=is_module)]
@@ -130,8 +130,10 @@ def _is_tuple(layer: Any, x: Array) -> bool:
     return isinstance(layer.y, (tuple, list)) and is_output(layer.y[0], x)
 
 
-def _refuse(parts: Anatomy, *, is_module: bool) -> None:
+def _refuse(parts: Anatomy, found: Found, *, is_module: bool) -> None:
     """Raise `TargetError` for what looks like a layer but cannot be asked as one."""
+    if found.gradients:
+        raise TargetError(f"{parts.label}: the gradients are autograd's, and need no returns=")
     if any(type(place.value).__name__.startswith("Uninitialized") for place in parts.values.values()):
         raise TargetError(f"{parts.label} has no size before its first call and cannot be given values; name the class it becomes")
     if not is_module and find_method(type(parts.layer), names.BACKWARD):

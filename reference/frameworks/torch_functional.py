@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from bnspec.case import Array
+from bnspec.case import Array, dtype_named
 from bnspec.implementation import Setup
 
 
@@ -19,10 +19,8 @@ def to_torch(array: Array) -> torch.Tensor:
 def to_numpy(tensor: torch.Tensor) -> Array:
     """A copy as an array; torch's bfloat16 comes over as its bits."""
     if tensor.dtype is torch.bfloat16:
-        import ml_dtypes
-
-        return tensor.detach().view(torch.int16).numpy().copy().view(ml_dtypes.bfloat16)
-    return tensor.detach().numpy().copy()
+        return np.array(tensor.detach().view(torch.int16).numpy()).view(dtype_named("bfloat16"))
+    return np.array(tensor.detach().numpy())
 
 
 class Functional:
