@@ -49,9 +49,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one run said: the verdict, the required laws that do not hold, the reason in words."""
+    """What one run said: the verdict and how far it reaches, the required laws that do not hold, the reason in words."""
 
     verdict: str
+    scope: tuple[str, ...]
     laws: frozenset[str]
     reason: str
     seconds: float
@@ -78,7 +79,8 @@ class Tally:
         laws = frozenset().union(*(answer.laws for answer in self.answers))
         named = ": " + ", ".join(sorted(laws)[:3]) + (", ..." if len(laws) > 3 else "") if laws else ""
         said = "caught" if self.subject.chapter else "accused"
-        group = f" ({self.subject.shape}, {self.subject.chapter})" if self.subject.chapter else ""
+        scope = ", ".join(self.answers[0].scope)
+        group = f" ({self.subject.shape}, {self.subject.chapter})" if self.subject.chapter else f" ({scope or 'nothing asked'})"
         counted = f"{said} {self.count('nonconformant')} of {len(self.answers)}"
         return f"{counted:14} {len(laws):3} laws {self.seconds:6.1f} s  {self.subject.name}{group}{named}"
 
@@ -106,7 +108,7 @@ def ask(subject: Subject, options: Mapping[str, Any]) -> Answer:
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()), Progress(Console(file=StringIO()), subject.name) as progress:
         record = run(subject.target, Options(**options), progress).record
     laws = frozenset(row.property for row in failures(record.results) if row.level == "required")
-    return Answer(record.verdict, laws, record.reason, record.seconds)
+    return Answer(record.verdict, tuple(record.scope), laws, record.reason, record.seconds)
 
 
 def measured(chosen: list[Subject], runs: list[dict[str, Any]], jobs: int) -> Iterator[Tally]:

@@ -22,7 +22,7 @@ Shape = tuple[int, ...]
 EPS = (1.0, 1e-5, 0.1, 1e-3, 0.015625, 1e-8)
 """The largest first: a failure that shrinks to it shows what eps does. 1e-5, everybody's default, hides most of it."""
 
-BATCH_WEIGHTS = (0.25, 0.1, 0.75, 0.3, 0.5, 0.01, 0.9)
+BATCH_WEIGHTS = (0.25, 0.1, 0.75, 0.3125, 0.5, 0.001, 0.9)
 """The weight of the new batch in the running average. 1/2 is there, but never alone: it hides a swapped momentum."""
 
 KAPPA = (0.0, 1.0, -3.0, 0.25, 30.0)

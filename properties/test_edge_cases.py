@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bnspec.case import HALF_DTYPES, Case, from_columns
 from bnspec.plugs.link import Fault
-from bnspec.plugs.subject import Subject
+from bnspec.plugs.subject import Answer, Subject
 from bnspec.properties.judge import INFORMATIVE, assert_near, assert_same, columns, infer_truth, reject, seen, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.refusals import unless_refused
@@ -46,18 +46,31 @@ def test_a_nan_stays_in_its_channel(bn: Subject, case: Case) -> None:
 @law("train", against="edge, Bessel")
 @given(case=cases())
 def test_one_value_a_channel_is_beta_or_an_error(bn: Subject, case: Case) -> None:
-    """Recommended. Training on one value a channel gives y = beta, or an error: never NaN, never another number."""
+    """Required. Training on one value a channel gives y = beta, its variance being 0, or an error; and no NaN in the state.
+
+    m / (m - 1) is 1 / 0 here: where it meets the running variance, every later inference is NaN.
+    """
     single = case.replace(x=from_columns(case.columns(case.x)[:1].astype(case.x.dtype), _single(case), case.channel_axis), dy=None)
     seen()
     if current().convention.single_value == "error":
         _expect_refusal(bn, single)
     else:
-        assert_near(bn.train(single), train_truth(single), "y")
+        answer = bn.train(single)
+        assert_near(answer, train_truth(single), "y")
+        _expect_numbers(answer, "one value a channel")
 
 
 def _single(case: Case) -> tuple[int, ...]:
     """x's shape with every axis but the channel's 1."""
     return tuple(case.channels if axis == case.channel_axis % case.x.ndim else 1 for axis in range(case.x.ndim))
+
+
+def _expect_numbers(answer: Answer, after: str) -> None:
+    """No NaN in the state: it would never leave again."""
+    for name in ("running_mean", "running_var"):
+        state = getattr(answer, name)
+        if state is not None and np.any(np.isnan(state)):
+            reject(name, answer, f"after {after} {name} is NaN, and every later inference will be")
 
 
 def _expect_refusal(bn: Subject, single: Case) -> None:
@@ -106,10 +119,7 @@ def test_an_empty_batch_is_as_it_was(bn: Subject, case: Case) -> None:
         answer = unless_refused(bn, case, lambda: bn.train(empty), "an empty batch")
     except Refused:
         return
-    for name in ("running_mean", "running_var"):
-        state = getattr(answer, name)
-        if state is not None and np.any(np.isnan(state)):
-            reject(name, answer, f"after an empty batch {name} is NaN, and every later inference will be")
+    _expect_numbers(answer, "an empty batch")
 
 
 @law("infer", against="eps", share=0.5)

@@ -87,6 +87,16 @@ def test_gradients_of_x_against_x_hat_leave_only_eps(bn: Subject, case: Case) ->
     judge(answer, "sum(dx x_hat)", got + scale, rest + scale, tolerance, case=case)
 
 
+@law("grad_train", against="gradient, affine, edge")
+@given(case=cases())
+def test_a_gamma_of_zero_lets_no_gradient_of_x_through(bn: Subject, case: Case) -> None:
+    """Required. Where gamma is 0, dx is 0 and dgamma is what it always is: only so can gamma leave 0 again."""
+    gamma = case.gamma.copy()
+    gamma[0] = 0
+    silent = case.replace(gamma=gamma)
+    assert_near(bn.train_gradients(silent), train_truth(silent), "dx", "dgamma", "dbeta")
+
+
 @law("grad_train", against="gradient, affine")
 @given(case=cases())
 def test_gradients_know_nothing_of_beta(bn: Subject, case: Case) -> None:

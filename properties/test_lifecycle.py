@@ -83,7 +83,7 @@ def test_gradients_do_not_accumulate(bn: Subject, case: Case) -> None:
     assert_near(answer, train_truth(case), *anew())
 
 
-@law("train", "infer", "running", against="lifecycle, mode, hidden state, sticky flags", share=0.15)
+@law("train", "infer", "running", against="lifecycle, mode, hidden state, sticky flags", share=0.3)
 @given(case=cases(max_values=16), calls=st.lists(st.sampled_from(("train", "infer", "backward")), min_size=2, max_size=8))
 def test_any_order_of_calls_follows_the_model(bn: Subject, case: Case, calls: list[str]) -> None:
     """Required. Whatever is called in whatever order, y, gradients and state are those that the calls so far make them.

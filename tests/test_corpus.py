@@ -39,7 +39,7 @@ def quietly(path: Path) -> Any:
 
 def a_layer(implementation: Any, rank: int) -> Any:
     """A layer for x of this rank with its own start."""
-    shape = {"dtype": "float64", "channel_axis": -1 if "channels_last" in implementation.name else 1, "rank": rank}
+    shape: dict[str, Any] = {"dtype": "float64", "channel_axis": -1 if "channels_last" in implementation.name else 1, "rank": rank}
     own: dict[str, Any] = dict.fromkeys(("gamma", "beta", "running_mean", "running_var", "eps", "momentum"))
     return implementation.layer(Setup(**own, **shape, channels=CHANNELS))
 

@@ -48,21 +48,25 @@ def pair_case(subject: Subject, dtype: str, *, rank: int | None = None, center: 
 
 
 def tried(subject: Subject, case: Case) -> Answer | Fault:
-    """The answer to a training step, or the fault. What is found not to have `running` is asked again without it."""
+    """The answer to a training step, or the fault. What is found not to have `running`, or not to train, is asked again without."""
     subject.begin()
     try:
-        return subject.train(case)
+        return subject.train(case) if "train" not in subject.lacks else subject.infer(case)
     except Fault as fault:
-        if fault.status == "unsupported" and fault.op == "running" and "running" in subject.scope:
-            subject.lacks.add("running")
-            return tried(subject, case)
-        return fault
+        missing = {"running": "running", "forward": "train"}.get(fault.op, "")
+        if fault.status != "unsupported" or not missing or missing in subject.lacks:
+            return fault
+        subject.lacks.add(missing)
+        answer = tried(subject, case)
+        if isinstance(answer, Fault):
+            subject.lacks.discard(missing)
+        return answer
     except BudgetSpent as spent:
         return Fault("crash", str(spent), "layer")
 
 
 def answered(subject: Subject, case: Case) -> Answer | None:
-    """The answer to a training step, None where there is none of the right shape."""
+    """The answer to a training step, or to an inference where none is offered; None where there is none of the right shape."""
     answer = tried(subject, case)
     return None if isinstance(answer, Fault) or answer.y.shape != case.x.shape else answer
 

@@ -51,15 +51,18 @@ def measure(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[str]
         subject.convention = measured.convention = Convention.from_mapping({**found, **declared})
 
     settle(**find_ranks(subject, declared, dtypes, measured.warnings))
+    subject.lacks.discard("train")  # a rank may have refused training that the first offered one does not
     measured.dtypes = find_dtypes(subject, dtypes)
     dtype = next((name for name, refused in measured.dtypes.items() if not refused and name not in HALF_DTYPES), "float32")
     settle(affine=not {"gamma", "beta"} <= set(subject.withheld))
     settle(**_start(subject, dtype))
     _fix(subject, dtype)
-    settle(**_defaults(subject, dtype))
-    if "running" in subject.scope:
+    trains = "train" in subject.scope
+    settle(**(_defaults(subject, dtype) if trains else {}))
+    if trains and "running" in subject.scope:
         settle(**_averaging(subject, dtype, measured.warnings))
-    settle(single_value=_single_value(subject, dtype), empty_batch=_empty_batch(subject, dtype))
+    if trains:
+        settle(single_value=_single_value(subject, dtype), empty_batch=_empty_batch(subject, dtype))
     settle(backward=_backward(subject, dtype))
     if subject.fixed:
         kept = ", ".join(f"{name} = {value:g}" for name, value in subject.fixed.items())

@@ -92,10 +92,10 @@ class Subject:
         has = {name: words.get(name) == "1" and name not in self.lacks for name in ("running", "backward")}
         gradients = self.convention.backward if has["backward"] else "none"
         offered = {
-            "train": True,
+            "train": "train" not in self.lacks,
             "infer": True,
             "running": has["running"],
-            "grad_train": gradients != "none",
+            "grad_train": gradients != "none" and "train" not in self.lacks,
             "grad_infer": gradients == "train+infer",
         }
         return tuple(name for name in SCOPES if offered[name])
