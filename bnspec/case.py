@@ -15,7 +15,7 @@ Array = NDArray[Any]
 HALF_DTYPES = ("float16", "bfloat16")
 """Dtypes whose parameters and statistics are kept in float32."""
 
-LAYOUTS = ("contiguous", "strided", "reversed", "channels_last")
+LAYOUTS = ("contiguous", "strided", "reversed", "channels_last", "fortran")
 """How the bytes of x may lie in memory; the values are the same in each."""
 
 

@@ -17,6 +17,8 @@ def present(values: Array, layout: str, channel_axis: int) -> Array:
     if layout == "reversed":
         backwards = (slice(None, None, -1),) * values.ndim
         return np.array(values[backwards], order="C")[backwards]
+    if layout == "fortran":
+        return np.array(values, order="F")
     if layout == "channels_last":
         return np.moveaxis(np.array(np.moveaxis(values, channel_axis, -1), order="C"), -1, channel_axis)
     raise NotOffered(f"the layout {layout!r} is not known here; the layouts are {', '.join(LAYOUTS)}")

@@ -124,7 +124,7 @@ class Servant:
     def _backward(self, request: Message) -> Message:
         station = self._station(request)
         method = _method(station, "backward")
-        dy = np.array(array(request, "dy"), order="C")
+        dy = present(array(request, "dy"), request.words.get("layout", "contiguous"), station.setup.channel_axis)
         station.watch.give("dy", dy)
         return _reply(station, gradients_of(method(dy), station.shape, station.setup.channels))
 

@@ -117,4 +117,5 @@ def _step(message: Message) -> dict[str, Any]:
     if message.op == "forward":
         training = words["training"] == "1"
         return {"do": "forward", "layer": number_of, "training": training, "layout": words["layout"], **arrays}
-    return {"do": message.op, "layer": number_of, **arrays}
+    laid_out = {"layout": words["layout"]} if "layout" in words else {}
+    return {"do": message.op, "layer": number_of, **laid_out, **arrays}

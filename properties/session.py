@@ -29,8 +29,8 @@ MIN_EXAMPLES = 5
 PATIENCE = 20
 """Cases that are declined before a property is given up as not offered; Hypothesis would go on to ten times its examples."""
 
-CAPABILITIES = ("ranks", "backward", "affine")
-"""What in a convention is no choice but an offer."""
+NAMED_CHOICES = ("momentum_weighs", "running_var", "debias", "channel_axis")
+"""What the name of a convention declares. Defaults, edge cases and what is offered are measured all the same."""
 
 SETTINGS = settings(
     deadline=None,
@@ -53,10 +53,10 @@ ENOUGH = 2
 def declared_choices(option: str | None, adapter_toml: str) -> dict[str, Any]:
     """What is declared: by --bn-convention (a name, or a TOML file), else by the adapter itself; the rest is measured.
 
-    A name stands for choices. What an implementation offers besides is its own affair, and seen by asking.
+    A name stands for how statistics are averaged and where the channels are; the rest is seen by asking.
     """
     if option in NAMED:
-        return {name: choice for name, choice in NAMED[option].to_mapping().items() if name not in CAPABILITIES}
+        return {name: choice for name, choice in NAMED[option].to_mapping().items() if name in NAMED_CHOICES}
     path = Path(option or "")
     if option is not None and not path.is_file():
         raise BadConvention(f"--convention takes a TOML file or one of {', '.join(NAMED)}; there is no file {option}")

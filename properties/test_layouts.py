@@ -26,6 +26,24 @@ def test_memory_layout_does_not_matter(bn: Subject, case: Case, layout: str) -> 
     assert_near(answer, train_truth(case), "y")
 
 
+@law("train", "running", against="layout", share=0.5)
+@given(case=cases(), layout=st.sampled_from(LAYOUTS[1:]))
+def test_statistics_know_nothing_of_memory_layout(bn: Subject, case: Case, layout: str) -> None:
+    """Required. The same values, however they lie in memory, move the running statistics alike."""
+    laid_out = case.replace(layout=layout)
+    answer = unless_refused(bn, case, lambda: bn.train(laid_out), f"{layout} in memory")
+    assert_near(answer, train_truth(case), *STATISTICS)
+
+
+@law("grad_train", against="layout, gradient", share=0.5)
+@given(case=cases(), layout=st.sampled_from(LAYOUTS[1:]))
+def test_gradients_know_nothing_of_memory_layout(bn: Subject, case: Case, layout: str) -> None:
+    """Required. x and dy in another memory layout give the same dx, dgamma and dbeta: a dy read as x lies is another dy."""
+    laid_out = case.replace(layout=layout)
+    answer = unless_refused(bn, case, lambda: bn.train_gradients(laid_out), f"{layout} in memory")
+    assert_near(answer, train_truth(case), "dx", "dgamma", "dbeta")
+
+
 @law("train", "running", against="axis, rank", share=0.5)
 @given(case=cases())
 def test_positions_are_samples(bn: Subject, case: Case) -> None:

@@ -28,6 +28,7 @@ LAYOUTS = {
         "backwards = (slice(None, None, -1),) * x.ndim  # x in memory from its last number to its first",
         'x = np.array(x[backwards], order="C")[backwards]',
     ],
+    "fortran": ['x = np.array(x, order="F")  # in memory with the first axis running fastest'],
     "channels_last": [
         'x = np.moveaxis(np.array(np.moveaxis(x, {axis}, -1), order="C"), -1, {axis})  # in memory with channels last'
     ],
@@ -157,7 +158,9 @@ def _call(step: Step, number: int, channel_axis: int) -> list[str]:
             return [f"x = {_array(step.x)}", *laid_out, f"{_result(number, 'y')} = {layer}.forward(x, training={step.training})"]
         case BackwardStep():
             results = ", ".join(_result(number, name) for name in ("dx", "dgamma", "dbeta"))
-            return [f"dy = {_array(step.dy)}", f"{results} = {layer}.backward(dy)"]
+            laid_out = [line.format(axis=channel_axis) for line in _layout(step.layout)]
+            there = ["x = dy", *laid_out, "dy = x"] if laid_out else []
+            return [f"dy = {_array(step.dy)}", *there, f"{results} = {layer}.backward(dy)"]
         case RunningStep():
             return [f"{_result(number, 'running_mean')}, {_result(number, 'running_var')} = {layer}.running()"]
 

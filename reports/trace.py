@@ -62,10 +62,11 @@ class ForwardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag
 
 
 class BackwardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="backward"):
-    """`layer.backward(dy)` for the latest forward."""
+    """`layer.backward(dy)` for the latest forward, the bytes of dy lying in memory as `layout` says."""
 
     layer: int
     dy: Values
+    layout: Word = "contiguous"
 
 
 class RunningStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="running"):

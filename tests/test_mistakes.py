@@ -27,7 +27,8 @@ def test_a_mistake_is_found_by_two_laws(mistake: str, dtype: str, tmp_path: Path
     seen = mistake != "float32 inside" or dtype == "float64"
     assert record.verdict == ("nonconformant" if seen else "conformant"), record.reason
     assert (1 if mistake in ONE_LAW else 2) * seen <= len(failing) <= 2 * seen, rows_by_status(record.results)
-    assert all(row.counterexample and row.counterexample.trace for row in record.results if row.status in FAILING)
+    shown = [row for row in record.results if row.status in FAILING and row.property != "the_convention_is_of_one_piece"]
+    assert all(row.counterexample and row.counterexample.trace for row in shown)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

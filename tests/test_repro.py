@@ -50,7 +50,7 @@ def test_every_layout_is_presented_with_the_same_values(layout: str, tmp_path: P
     )
     ran = run(script(nonconformant(adapter=spy), row_with(dx_counterexample(layout=layout))), tmp_path)
     assert ran.returncode == 0, ran.stderr
-    strides = {"contiguous": "(4, 4)", "strided": "(16, 8)", "reversed": "(-4, -4)", "channels_last": "(4, 4)"}
+    strides = {"contiguous": "(4, 4)", "strided": "(16, 8)", "reversed": "(-4, -4)", "channels_last": "(4, 4)", "fortran": "(4, 8)"}
     assert f"[1.0, 3.0] {strides[layout]}" in ran.stdout
 
 

@@ -171,6 +171,7 @@ def test_layouts_present_equal_values_in_other_places(layout: str, axis: int) ->
         "strided": (3840, 640, 80, 8),
         "reversed": tuple(-stride for stride in x.strides),
         "channels_last": (240, 4, 60, 12) if axis == 1 else x.strides,
+        "fortran": np.asfortranarray(x).strides,
     }
     assert seen[0].strides == strides[layout]
 
@@ -185,7 +186,7 @@ def test_an_unknown_layout_is_unsupported() -> None:
     kind, text = refusal(forward(lambda x, *, training: x, layout="tiled"))
     assert (kind, text) == (
         "unsupported",
-        "the layout 'tiled' is not known here; the layouts are contiguous, strided, reversed, channels_last",
+        "the layout 'tiled' is not known here; the layouts are contiguous, strided, reversed, channels_last, fortran",
     )
 
 

@@ -28,8 +28,7 @@ def bind(found: Found) -> Binding | None:
     if inner is None:
         return None
     family = family_of(inner, "forward" if is_class else found.name)
-    options = set(OPTIONS) - set(_parameters(inner.subject))
-    inner = replace(inner, keywords={name: value for name, value in inner.keywords.items() if name not in options})
+    inner = _without_options(inner)
     signature = read_signature(inner)
     if signature is None:
         return None
@@ -47,6 +46,12 @@ def bind(found: Found) -> Binding | None:
     pair, why_not = seen(pair, _functions(found, inner, members), texts.get("backward", ""))
     beside = {} if is_class else {texts[kind]: name for kind, name in members.items()}
     return Binding(text_of(pair), _described(pair, family, why_not), _assumed(pair, bool(found.gradients)), beside)
+
+
+def _without_options(inner: Found) -> Found:
+    """The same without those keyword arguments that are ours and not the function's own."""
+    options = set(OPTIONS) - set(_parameters(inner.subject))
+    return replace(inner, keywords={name: value for name, value in inner.keywords.items() if name not in options})
 
 
 def _functions(found: Found, inner: Found, members: Mapping[str, str]) -> Functions:

@@ -61,11 +61,7 @@ def read_returned(
     Raises `TargetError` where there is no y, and `Question` where two readings are left.
     """
     if not isinstance(value, (tuple, list)) or (isinstance(value, list) and not any(is_output(part, x) for part in value)):
-        if not is_output(value, x) and np.shape(value) != x.shape:
-            raise TargetError(
-                f"{label} returned {_kind(value)} for x shaped {x.shape}; y of that shape was expected, alone or first of a tuple"
-            )
-        return Returned()
+        return _alone(value, x, label)
     called = tuple(frozenset({name}) for name in said) or returned_names(function, len(value))
     y = _place_of_y(value, x, said, label)
     state = {
@@ -79,6 +75,14 @@ def read_returned(
     if must_have and not state and len(unclear) == len(STATE) and not said:
         _ask(label, value, y, unclear)
     return Returned(y, state, called, tuple(rest))
+
+
+def _alone(value: Any, x: Array, label: str) -> Returned:
+    """Of a forward that returns y and nothing else, perhaps as lists of numbers."""
+    if not is_output(value, x) and np.shape(value) != x.shape:
+        wanted = "y of that shape was expected, alone or first of a tuple"
+        raise TargetError(f"{label} returned {_kind(value)} for x shaped {x.shape}; {wanted}")
+    return Returned()
 
 
 def returned_names(function: Callable[..., Any], count: int) -> tuple[frozenset[str], ...]:

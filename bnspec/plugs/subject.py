@@ -165,7 +165,7 @@ class Subject:
         if "running" in self.scope:
             requests.append(Message.request("running", layer=number))
         if backward:
-            requests.append(Message.request("backward", layer=number, dy=case.dy))
+            requests.append(Message.request("backward", layer=number, layout=case.layout, dy=case.dy))
         replies = self.ask(requests)
         steps = {name: first + at for at, reply in enumerate(replies) for name in reply.arrays}
         found = {name: values for reply in replies for name, values in reply.arrays.items()}
