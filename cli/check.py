@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bnspec.cli.jobs import run_side_by_side
 from bnspec.cli.progress import Progress
-from bnspec.cli.runner import Options, run, unasked
+from bnspec.cli.runner import Options, unasked
 from bnspec.cli.screen import Screen
 from bnspec.cli.selection import Selection
 from bnspec.convention import BadConvention
@@ -22,7 +23,15 @@ from bnspec.reports.repro import write_repros
 __all__ = ["Options", "check"]
 
 
-def check(targets: Sequence[str], options: Options, *, json: Path | None, report: Path | None, expect: Path | None = None) -> int:
+def check(
+    targets: Sequence[str],
+    options: Options,
+    *,
+    json: Path | None,
+    report: Path | None,
+    expect: Path | None = None,
+    jobs: int = 1,
+) -> int:
     """Ask every target, show and write each as soon as it is known; the exit code of them all."""
     try:
         options = options if expect is None else replace(options, expectations=expectations.load(expect))
@@ -39,7 +48,7 @@ def check(targets: Sequence[str], options: Options, *, json: Path | None, report
     interrupted = False
     for target in targets:
         with Progress(console, target) as progress:
-            outcome = run(target, options, progress)
+            outcome = run_side_by_side(target, options, progress, jobs)
         records.append(outcome.record)
         files = _write(records, len(targets), json, report)
         terminal.render(records[-1], console, files=files)

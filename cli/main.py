@@ -45,6 +45,7 @@ def check(
     convention: str | None = None,
     timeout: Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_CALL))] = 10.0,
     in_process: Annotated[bool, Parameter(negative=())] = False,
+    jobs: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     expect: Path | None = None,
     campaign: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
@@ -76,6 +77,8 @@ def check(
         Seconds that one call may take.
     in_process
         Ask without a child process, for a debugger.
+    jobs
+        Processes that ask side by side, a dtype each; by default one for the smoke profile and two for the others.
     expect
         Known deviations, TOML: with them the exit code is 0 when they fail as they say and all else is conformant.
     campaign
@@ -94,7 +97,7 @@ def check(
         in_process=in_process,
         campaign=campaign,
     )
-    return command.check(targets, options, json=json, report=report, expect=expect)
+    return command.check(targets, options, json=json, report=report, expect=expect, jobs=jobs or (1 if profile == "smoke" else 2))
 
 
 @app.command

@@ -20,7 +20,7 @@ class Progress:
         columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn())
         self._bars = bars.Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task = self._bars.add_task(f"opening {target}", total=None)
-        self._failed = 0
+        self._failed = self._total = 0
 
     def __enter__(self) -> Progress:
         self._bars.start()
@@ -31,10 +31,19 @@ class Progress:
 
     def pytest_bnspec_plan(self, subject: Subject, rows: list[Row]) -> None:
         """The number of rows is known."""
-        self._bars.update(self._task, total=len(rows), description="asking")
+        self.plan(len(rows))
 
     def pytest_bnspec_row(self, row: Row) -> None:
         """One row more."""
-        self._failed += row.level == "required" and row.status in ("fail", "error", "crash", "timeout", "flaky")
-        words = f"{row.chapter.replace('_', ' ')}, {row.dtype}" + (f", {self._failed} failed" if self._failed else "")
-        self._bars.update(self._task, advance=1, description=words)
+        self.row(f"{row.chapter.replace('_', ' ')}, {row.dtype}", wrong=row.is_wrong())
+
+    def plan(self, rows: int) -> None:
+        """So many rows more are to be asked."""
+        self._total += rows
+        self._bars.update(self._task, total=self._total, description="asking")
+
+    def row(self, words: str, *, wrong: bool) -> None:
+        """One row more is known."""
+        self._failed += wrong
+        failed = f", {self._failed} failed" if self._failed else ""
+        self._bars.update(self._task, advance=1, description=words + failed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +17,6 @@ import msgspec
 import pytest
 
 from bnspec import __version__, properties
-from bnspec.cli.progress import Progress
 from bnspec.cli.selection import Selection
 from bnspec.convention import BadConvention
 from bnspec.plugs.link import Fault
@@ -31,7 +30,7 @@ from bnspec.reports.verdict import judge_rows
 
 @dataclass(frozen=True)
 class Options:
-    """What `bnspec check` was asked for; see its help."""
+    """What `bnspec check` was asked for; see its help. `share`: the dtypes whose rows are asked here; empty: all."""
 
     profile: str = "standard"
     seed: int = 0
@@ -42,6 +41,7 @@ class Options:
     timeout: float = 10.0
     in_process: bool = False
     campaign: bool = False
+    share: tuple[str, ...] = ()
     expectations: Expectations | None = None
 
 
@@ -53,8 +53,8 @@ class Outcome:
     interrupted: bool = False
 
 
-def run(target: str, options: Options, progress: Progress) -> Outcome:
-    """Ask one target. Whatever happens there is a record: of a target that cannot be asked too."""
+def run(target: str, options: Options, progress: object) -> Outcome:
+    """Ask one target. Whatever happens there is a record: of a target that cannot be asked too. `progress` is a pytest plug-in."""
     started = perf_counter()
     try:
         session = open_session(
@@ -72,12 +72,12 @@ def run(target: str, options: Options, progress: Progress) -> Outcome:
         return Outcome(unasked(target, options, why, perf_counter() - started))
     except KeyboardInterrupt:
         return Outcome(unasked(target, options, "interrupted before the first question", perf_counter() - started), True)
-    code = _pytest(target, session, Selection(options.only, options.skip), progress)
+    code = _pytest(target, session, Selection(options.only, options.skip, options.share), progress)
     interrupted = code == pytest.ExitCode.INTERRUPTED
     return Outcome(_record(target, options, session, perf_counter() - started, interrupted), interrupted)
 
 
-def _pytest(target: str, session: Session, selection: Selection, progress: Progress) -> int:
+def _pytest(target: str, session: Session, selection: Selection, progress: object) -> int:
     """Run the property files under pytest, quietly and out of reach of the user's own configuration."""
     files = Path(properties.__file__).parent
     arguments = [
@@ -152,6 +152,19 @@ def _record(target: str, options: Options, session: Session, seconds: float, int
         results=rows,
     )
     return found if options.expectations is None else expectations.apply(found, options.expectations)
+
+
+def joined(parts: Sequence[record.Record], options: Options, seconds: float, interrupted: bool) -> record.Record:
+    """The record of a target whose dtypes were asked apart: all that is not a row is alike in its parts."""
+    rows = [row for part in parts for row in part.results]
+    rows.sort(key=lambda row: options.dtypes.index(row.dtype))
+    if not rows:
+        return msgspec.structs.replace(parts[0], seconds=seconds)
+    verdict, scope, reason = judge_rows(rows)
+    first = next(part for part in parts if part.results)
+    reason = f"interrupted; {reason}" if interrupted else reason
+    whole = msgspec.structs.replace(first, verdict=verdict, scope=scope, reason=reason, seconds=seconds, results=rows)
+    return whole if options.expectations is None else expectations.apply(whole, options.expectations)
 
 
 def unasked(target: str, options: Options, why: str, seconds: float = 0.0) -> record.Record:

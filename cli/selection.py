@@ -13,19 +13,21 @@ from bnspec.properties.laws import CHAPTERS, Law
 
 @dataclass(frozen=True)
 class Selection:
-    """A pytest plug-in that leaves out what is not selected. Names are those of properties or chapters."""
+    """A pytest plug-in that leaves out what is not selected. Names are those of properties or chapters; no dtypes: all."""
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Runs before the plan is made, so that what is left out is not in it."""
-        laws = {id(item): item.function.law for item in items}  # type: ignore[attr-defined]
-        items[:] = [item for item in items if self._wanted(laws[id(item)])]
+        items[:] = [item for item in items if self._wanted(item.function.law, item.callspec.params["bn"])]  # type: ignore[attr-defined]
 
-    def _wanted(self, law: Law) -> bool:
+    def _wanted(self, law: Law, dtype: str) -> bool:
         names = {law.name, law.chapter}
+        if self.dtypes and dtype not in self.dtypes:
+            return False
         return (not self.only or not names.isdisjoint(self.only)) and names.isdisjoint(self.skip)
 
     def unknown(self) -> str:

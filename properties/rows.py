@@ -28,3 +28,7 @@ class Row:
     reason: str = ""
     counterexample: dict[str, Any] | None = None
     repro: str | None = None
+
+    def is_wrong(self) -> bool:
+        """Whether the row alone makes the implementation nonconformant."""
+        return self.level == "required" and self.status in ("fail", "error", "crash", "timeout", "flaky")

@@ -175,17 +175,13 @@ class Session:
         if row.status in ("vacuous", "not-run") and report.passed:
             report.outcome, report.longrepr = "failed", row.reason
         item.config.hook.pytest_bnspec_row(row=row)
-        if self.campaign and len({one.property for one in self.rows.values() if _wrong(one)}) >= ENOUGH:
+        if self.campaign and len({one.property for one in self.rows.values() if one.is_wrong()}) >= ENOUGH:
             item.session.shouldfail = f"{ENOUGH} properties failed"
         return report
 
     def pytest_unconfigure(self) -> None:
         """Let the implementation go."""
         self.subject.link.close()
-
-
-def _wrong(row: Row) -> bool:
-    return row.level == "required" and row.status in ("fail", "error", "crash", "timeout", "flaky")
 
 
 def _law(item: pytest.Item) -> Law | None:
