@@ -66,7 +66,8 @@ def _watch(workers: Sequence[subprocess.Popen[str]], progress: Progress) -> bool
             except KeyboardInterrupt:
                 interrupted = True
     for worker in workers:
-        worker.wait()
+        with worker:  # closes its pipe and waits for it
+            pass
     return interrupted
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from mistakes import RIGHT, source
 
 from bnspec.cli.jobs import run_side_by_side
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import Options
 from bnspec.cli.screen import Screen
 from bnspec.reports.record import Record, Row, load
-from mistakes import RIGHT, source
 
 
 def asked(target: str, jobs: int, **options: object) -> Record:
