@@ -7,6 +7,7 @@ how far it is. Ctrl-C reaches the workers as it reaches the judge: each writes w
 from __future__ import annotations
 
 import selectors
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,9 @@ from bnspec.cli.progress import Progress
 from bnspec.cli.runner import Options, Outcome, joined, run, unasked
 from bnspec.reports import record
 from bnspec.reports.record import Record
+
+REMIND = 3.0
+"""Seconds that a worker gets to write what it has, before it is interrupted again."""
 
 if TYPE_CHECKING:
     from bnspec.plugs.subject import Subject
@@ -54,21 +58,32 @@ def _start(target: str, options: Options, file: Path) -> subprocess.Popen[str]:
 
 def _watch(workers: Sequence[subprocess.Popen[str]], progress: Progress) -> bool:
     """Follow the workers to their end; whether Ctrl-C came meanwhile."""
-    interrupted = False
+    interrupted, reminded = False, 0.0
     with selectors.DefaultSelector() as ready:
         for worker in workers:
             ready.register(worker.stdout, selectors.EVENT_READ)  # type: ignore[arg-type]
         while ready.get_map():
             try:
-                for key, _ in ready.select():
+                told = ready.select(REMIND if interrupted else None)
+                for key, _ in told:
                     if not _follow(key.fileobj, progress):  # type: ignore[arg-type]
                         ready.unregister(key.fileobj)
+                if interrupted and perf_counter() - reminded > REMIND:
+                    _remind(workers)
+                    reminded = perf_counter()
             except KeyboardInterrupt:
-                interrupted = True
+                interrupted, reminded = True, perf_counter()
     for worker in workers:
         with worker:  # closes its pipe and waits for it
             pass
     return interrupted
+
+
+def _remind(workers: Sequence[subprocess.Popen[str]]) -> None:
+    """Interrupt again: Python drops an interruption that comes while an object is being taken down."""
+    for worker in workers:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGINT)
 
 
 def _follow(lines: IO[str], progress: Progress) -> bool:
