@@ -19,6 +19,8 @@ USAGE = 2
 LONGEST_CALL = 86_400.0
 """Seconds, a day: what waits longer for one answer is no run any more, and timers end somewhere."""
 
+Seconds = Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_CALL))]
+
 Dtype = Literal["float16", "bfloat16", "float32", "float64"]
 
 app = App(
@@ -43,7 +45,7 @@ def check(
     json: Path | None = None,
     report: Path | None = None,
     convention: str | None = None,
-    timeout: Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_CALL))] = 10.0,
+    timeout: Seconds = 10.0,
     in_process: Annotated[bool, Parameter(negative=())] = False,
     jobs: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     expect: Path | None = None,
@@ -115,7 +117,7 @@ def properties(name: str | None = None, /) -> int:
 
 
 @app.command
-def identify(target: str, /, *, json: Path | None = None, timeout: float = 10.0) -> int:
+def identify(target: str, /, *, json: Path | None = None, timeout: Seconds = 10.0) -> int:
     """Measure the convention of an implementation and print it, with its evidence, as TOML that --convention reads.
 
     Parameters
