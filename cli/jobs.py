@@ -40,10 +40,7 @@ def run_side_by_side(target: str, options: Options, progress: Progress, jobs: in
     started = perf_counter()
     with tempfile.TemporaryDirectory() as place:
         files = [Path(place) / f"{at}.json" for at in range(len(shares))]
-        workers = [
-            _start(target, replace(options, share=share, expectations=None), file)
-            for share, file in zip(shares, files, strict=True)
-        ]
+        workers = [_start(target, replace(options, share=share), file) for share, file in zip(shares, files, strict=True)]
         interrupted = _watch(workers, progress)
         parts = [_read(file, target, options, worker) for file, worker in zip(files, workers, strict=True)]
     interrupted |= any(part.reason.startswith("interrupted") for part in parts)

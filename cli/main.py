@@ -23,6 +23,9 @@ Seconds = Annotated[float, Parameter(validator=Number(gt=0, lte=LONGEST_CALL))]
 
 Dtype = Literal["float16", "bfloat16", "float32", "float64"]
 
+JOBS = 2
+"""Processes that ask, unless --jobs says otherwise: float32 and float64 side by side."""
+
 app = App(
     name="bnspec",
     version=__version__,
@@ -46,6 +49,7 @@ def check(
     report: Path | None = None,
     convention: str | None = None,
     timeout: Seconds = 10.0,
+    max_seconds: Seconds | None = None,
     in_process: Annotated[bool, Parameter(negative=())] = False,
     jobs: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     expect: Path | None = None,
@@ -77,10 +81,12 @@ def check(
         The declared convention: a TOML file, or one of paper, torch, keras, onnx, tutorial. Otherwise it is measured.
     timeout
         Seconds that one call may take.
+    max_seconds
+        Seconds after which a run is cut; by default 180 in the smoke profile, 900 in the standard, none in the deep one.
     in_process
         Ask without a child process, for a debugger.
     jobs
-        Processes that ask side by side, a dtype each; by default one for the smoke profile and two for the others.
+        Processes that ask side by side, a dtype each; by default two.
     expect
         Known deviations, TOML: with them the exit code is 0 when they fail as they say and all else is conformant.
     campaign
@@ -96,10 +102,11 @@ def check(
         skip=tuple(skip),
         convention=convention,
         timeout=timeout,
+        max_seconds=max_seconds,
         in_process=in_process,
         campaign=campaign,
     )
-    return command.check(targets, options, json=json, report=report, expect=expect, jobs=jobs or (1 if profile == "smoke" else 2))
+    return command.check(targets, options, json=json, report=report, expect=expect, jobs=jobs or JOBS)
 
 
 @app.command

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
@@ -20,6 +21,7 @@ from bnspec import __version__, properties
 from bnspec.cli.selection import Selection
 from bnspec.convention import BadConvention
 from bnspec.plugs.link import Fault
+from bnspec.properties.budget import MAX_SECONDS
 from bnspec.properties.catalogue import VERSION as LAWS
 from bnspec.properties.plugin import PROFILES
 from bnspec.properties.session import Session, open_session
@@ -41,6 +43,7 @@ class Options:
     timeout: float = 10.0
     in_process: bool = False
     campaign: bool = False
+    max_seconds: float | None = None
     share: tuple[str, ...] = ()
     expectations: Expectations | None = None
 
@@ -66,12 +69,15 @@ def run(target: str, options: Options, progress: object) -> Outcome:
             timeout=options.timeout,
             in_process=options.in_process,
             campaign=options.campaign,
+            max_seconds=MAX_SECONDS[options.profile] if options.max_seconds is None else options.max_seconds,
         )
     except (Fault, BadConvention) as trouble:
         why = trouble.text if isinstance(trouble, Fault) else str(trouble)
         return Outcome(unasked(target, options, why, perf_counter() - started))
     except KeyboardInterrupt:
         return Outcome(unasked(target, options, "interrupted before the first question", perf_counter() - started), True)
+    if options.expectations is not None:
+        session.known = partial(expectations.foreseen, options.expectations, environment())
     code = _pytest(target, session, Selection(options.only, options.skip, options.share), progress)
     interrupted = code == pytest.ExitCode.INTERRUPTED
     return Outcome(_record(target, options, session, perf_counter() - started, interrupted), interrupted)
@@ -151,7 +157,9 @@ def _record(target: str, options: Options, session: Session, seconds: float, int
         warnings=session.measured.warnings,
         results=rows,
     )
-    return found if options.expectations is None else expectations.apply(found, options.expectations)
+    if options.expectations is None or options.share:
+        return found  # a share says nothing about a list that is for the whole
+    return expectations.apply(found, options.expectations)
 
 
 def joined(parts: Sequence[record.Record], options: Options, seconds: float, interrupted: bool) -> record.Record:

@@ -44,6 +44,8 @@ def _latest(flaky: Flaky) -> BaseException | None:
 
 
 def _status(tally: Tally, error: BaseException | None) -> tuple[str, str]:
+    if tally.cut:
+        return "cut", f"the run was out of time after {tally.examples - tally.declined} cases; --max-seconds gives it more"
     if error is None:
         return _passed(tally)
     if isinstance(error, Deviation):

@@ -18,13 +18,11 @@ from bnspec.plugs.link import BudgetSpent, Fault, open_link
 from bnspec.plugs.probe import Measured, measure
 from bnspec.plugs.subject import Subject
 from bnspec.properties import judge
+from bnspec.properties.budget import FEWEST_EXAMPLES, MIN_EXAMPLES, Clock, Patience, affordable, pace_of, reduced
 from bnspec.properties.laws import CHAPTERS, Law
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
 from bnspec.properties.stage import Declined, Refused, Stage, current, on_stage
-
-MIN_EXAMPLES = 5
-"""No property gets fewer: one case of a kind shows little."""
 
 PATIENCE = 20
 """Cases that are declined before a property is given up as not offered; Hypothesis would go on to ten times its examples."""
@@ -75,17 +73,20 @@ def open_session(
     timeout: float = 10.0,
     in_process: bool = False,
     campaign: bool = False,
+    max_seconds: float | None = None,
 ) -> Session:
     """Open `target`, measure what it does not declare, and be ready to ask it.
 
     Raises `Fault` where the target cannot be loaded or started, and `BadConvention` for a declaration that is none.
     """
+    clock = Clock(max_seconds)
     link = open_link(target, in_process=in_process, timeout=timeout)
     try:
         subject = Subject(link)
         declared = declared_choices(convention, link.started.text("convention"))
         subject.declared = declared
-        return Session(subject, measure(subject, declared, dtypes), examples=examples, seed=seed, campaign=campaign)
+        measured = measure(subject, declared, dtypes)
+        return Session(subject, measured, examples=examples, seed=seed, campaign=campaign, clock=clock)
     except BaseException:
         link.close()
         raise
@@ -94,15 +95,29 @@ def open_session(
 class Session:
     """One run: a pytest plug-in, registered under the name `bnspec-session`, that holds the subject and the rows.
 
+    examples   cases a property, before its own share and before what a slow implementation affords
     campaign   for measuring the suite: nothing is shrunk, and the second property that fails ends the run
+    known      whether a row is known to fail: then its failure is not made smaller
     """
 
-    def __init__(self, subject: Subject, measured: Measured, *, examples: int, seed: int = 0, campaign: bool = False) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        measured: Measured,
+        *,
+        examples: int,
+        seed: int = 0,
+        campaign: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
         self.subject = subject
         self.measured = measured
         self.examples = examples
         self.seed = seed
         self.campaign = campaign
+        self.clock = clock or Clock()
+        self.pace = pace_of(subject.times)
+        self.known: Callable[[Row], bool] = lambda row: False
         self.rows: dict[str, Row] = {}
         self._stages: dict[str, Stage] = {}
         self._began: dict[str, float] = {}
@@ -114,27 +129,34 @@ class Session:
 
     def stage(self, item: pytest.Item) -> Stage:
         """The stage of a row, made when first asked for."""
-        return self._stages.setdefault(item.nodeid, Stage(self.subject, _dtype(item)))
+        if item.nodeid not in self._stages:
+            patience = Patience(0.0) if self.known(self.rows[item.nodeid]) else Patience()
+            self._stages[item.nodeid] = Stage(self.subject, _dtype(item), patience=patience, clock=self.clock)
+        return self._stages[item.nodeid]
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Give each property its number of cases and its counting, once, and announce the plan."""
         items[:] = [item for item in items if _law(item) is None or _dtype(item) in self.dtypes]
         items.sort(key=self._place)
+        examples = affordable(self.examples, len(items), self.pace)
+        if slow := reduced(self.examples, examples, self.pace):
+            self.measured.warnings.append(slow)
         for item in items:
             law = _law(item)
             if law is not None:
-                self._prepare(item.function, law)  # type: ignore[attr-defined]
+                self._prepare(item.function, law, examples)  # type: ignore[attr-defined]
                 self.rows[item.nodeid] = _row(law, _dtype(item))
         config.hook.pytest_bnspec_plan(subject=self.subject, rows=list(self.rows.values()))
 
-    def _prepare(self, function: Callable[..., Any], law: Law) -> None:
+    def _prepare(self, function: Callable[..., Any], law: Law, examples: int) -> None:
         """Settings, seed and counting for a property, once: all its dtypes share the function."""
         inner = function.hypothesis.inner_test  # type: ignore[attr-defined]
         if hasattr(inner, "counted"):
             return
         function.hypothesis.inner_test = _counted(inner)  # type: ignore[attr-defined]
         seed(f"{self.seed}/{law.name}")(function)
-        count = max(MIN_EXAMPLES, round(self.examples * law.share))
+        fewest = MIN_EXAMPLES if examples == self.examples else FEWEST_EXAMPLES
+        count = max(fewest, round(examples * law.share))
         settings(CAMPAIGN if self.campaign else SETTINGS, max_examples=count)(function)
 
     def _place(self, item: pytest.Item) -> tuple[int, int]:
@@ -207,34 +229,47 @@ def _decline(stage: Stage, why: str) -> None:
 
 
 def _counted(inner: Callable[..., None]) -> Callable[..., None]:
-    """An example: a new trace, one more in the tally; what is not offered is no example."""
+    """An example: one more in the tally, if there is time for it and its failure may still be made smaller."""
 
     @wraps(inner)
-    def example(*args: Any, **kwargs: Any) -> None:
+    def example(*args: Any, bn: Subject, **drawn: Any) -> None:
         stage = current()
-        assert stage.subject is not None
-        stage.subject.begin()
+        if stage.clock.is_over and not stage.patience.is_tried:
+            stage.tally.cut = True
+            pytest.skip("out of time")
+        if not stage.patience.allows(drawn, hurry=stage.clock.is_over):
+            reject()
+        bn.begin()
         stage.tally.told = False
         try:
-            with np.errstate(all="ignore"):  # numbers that are none come from the judged, and are judged
-                inner(*args, **kwargs)
-        except Declined as why:
-            stage.tally.declined += 1
-            pytest.skip(str(why))
-        except Refused as why:
-            _decline(stage, str(why))
-        except BudgetSpent:
-            stage.tally.unasked += 1
-            reject()
-        except Fault as fault:
-            if fault.status != "unsupported":
-                raise
-            if fault.op in ("forward", "backward") and stage.subject.refuses_values():
-                judge.reject(fault.op, None, f"these values are refused, and others of the same shape are not: {fault.text}")
-            _decline(stage, fault.text)
+            _answered(stage, inner, *args, bn=bn, **drawn)
+        except (Fault, AssertionError):
+            stage.patience.failed(drawn)
+            raise
         finally:
             stage.tally.examples += 1
             stage.tally.informative += stage.tally.told
 
     example.counted = True  # type: ignore[attr-defined]
     return example
+
+
+def _answered(stage: Stage, inner: Callable[..., None], *args: Any, bn: Subject, **drawn: Any) -> None:
+    """Ask the law; what is not offered is no example."""
+    try:
+        with np.errstate(all="ignore"):  # numbers that are none come from the judged, and are judged
+            inner(*args, bn=bn, **drawn)
+    except Declined as why:
+        stage.tally.declined += 1
+        pytest.skip(str(why))
+    except Refused as why:
+        _decline(stage, str(why))
+    except BudgetSpent:
+        stage.tally.unasked += 1
+        reject()
+    except Fault as fault:
+        if fault.status != "unsupported":
+            raise
+        if fault.op in ("forward", "backward") and bn.refuses_values():
+            judge.reject(fault.op, None, f"these values are refused, and others of the same shape are not: {fault.text}")
+        _decline(stage, fault.text)

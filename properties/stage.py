@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bnspec.convention import TORCH, Convention
 from bnspec.plugs.subject import Subject
+from bnspec.properties.budget import Clock, Patience
 
 
 class Declined(Exception):
@@ -30,6 +31,7 @@ class Tally:
     worst_ratio   largest error seen, in units of its bound
     why           what the implementation said when it declined
     told          the current example could have told right from wrong
+    cut           the run was out of time before all cases were asked
     """
 
     examples: int = 0
@@ -39,15 +41,21 @@ class Tally:
     worst_ratio: float = 0.0
     why: str = ""
     told: bool = False
+    cut: bool = False
 
 
 @dataclass
 class Stage:
-    """The subject and dtype of the running property; without a subject (strategies tried by hand) the defaults."""
+    """The subject and dtype of the running property; without a subject (strategies tried by hand) the defaults.
+
+    patience   how long its failure may be made smaller;  clock: when the run must end
+    """
 
     subject: Subject | None = None
     dtype: str = "float32"
     tally: Tally = field(default_factory=Tally)
+    patience: Patience = field(default_factory=Patience)
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def convention(self) -> Convention:

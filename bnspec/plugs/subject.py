@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ CODES = {"bfloat16": "bf2", **{name: code for code, name in PLAIN_DTYPES.items()
 
 SCOPES = ("train", "infer", "running", "grad_train", "grad_infer")
 """The parts of a BatchNorm that can be asked about, apart from each other."""
+
+CALLS = ("forward", "backward")
+"""The operations that compute."""
 
 ANSWERS = {"forward": ("y",), "running": ("mean", "var"), "backward": ("dx",)}
 """The arrays that the reply to an operation must have."""
@@ -70,7 +75,9 @@ class Subject:
     withheld  the parts of a setup that it does not let itself be given, which are left to it
     fixed     what these are then, where that is known: a case that asks for another value is unsupported
     lacks     the operations that it was thought to have, and has not
+    half_parameters   half dtype -> "" where layers keep half parameters if given them, else why not; others are float32
     trace     the requests of the current example, in order: what a failure shows and a repro script repeats
+    times     seconds that the latest calls of forward and backward took, asking included
     """
 
     def __init__(self, link: Link, convention: Convention = TORCH) -> None:
@@ -80,8 +87,10 @@ class Subject:
         self.withheld: tuple[str, ...] = ()
         self.fixed: dict[str, float] = {}
         self.lacks: set[str] = set()
+        self.half_parameters: dict[str, str] = {}
         self.trace: list[Message] = []
         self.noticed: tuple[str, ...] = ()
+        self.times: deque[float] = deque(maxlen=64)
         self._layers = 0
         self._channels = 0
 
@@ -131,6 +140,7 @@ class Subject:
     def ask(self, requests: list[Message]) -> list[Message]:
         """Ask, remember what was asked, and let a fault carry it away. An answer without its arrays is a fault too."""
         self.trace.extend(requests)
+        started = perf_counter()
         try:
             replies = self.link.ask(requests)
             for request, reply in zip(requests, replies, strict=True):
@@ -139,6 +149,8 @@ class Subject:
         except Fault as fault:
             fault.trace = list(self.trace)
             raise
+        if calls := sum(request.op in CALLS for request in requests):
+            self.times.append((perf_counter() - started) / calls)
         self.noticed = tuple(word for reply in replies for word in reply.noticed)
         return replies
 
