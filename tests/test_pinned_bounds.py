@@ -1,0 +1,83 @@
+"""Every bound is, number for number, what it was when its derivation was last checked: a bound that moves moves verdicts.
+
+Whoever changes one on purpose changes its derivation in reference/bounds.md too, runs this file as a program, and commits what it wrote.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bnspec import bounds, exact
+from bnspec.bounds_second_order import double_backward_bounds
+from bnspec.case import Array, Case
+from bnspec.convention import KERAS, TORCH, Convention
+
+PINNED = Path(__file__).with_name("pinned_bounds.json")
+
+FIELDS = ("mean", "var", "inv_std", "y", "running_mean", "running_var", "dbeta", "dgamma", "dx")
+
+CONVENTIONS = {"torch": TORCH, "keras": KERAS, "debiased": Convention(debias="zero")}
+
+SETTINGS = [
+    (dtype, arithmetic, grade)
+    for dtype, arithmetic in [
+        ("float64", None),
+        ("float32", None),
+        ("float32", "float64"),
+        ("float16", None),
+        ("float16", "float16"),
+    ]
+    for grade in bounds.GRADES
+]
+
+
+def case(dtype: str, shape: tuple[int, int], seed: int, kappa: float) -> Case:
+    rng = np.random.default_rng(seed)
+    x, dy = ((kappa + rng.standard_normal(shape)).astype(dtype) for _ in range(2))
+    kept = np.float32 if dtype == "float16" else np.dtype(dtype)
+    gamma, beta, mean, var = (rng.uniform(0.5, 2, shape[1]).astype(kept) for _ in range(4))
+    return Case(x, gamma, beta, mean, var, eps=1e-3, momentum=0.25, dy=dy)
+
+
+def summary(values: Array | None) -> list[float] | None:
+    """Smallest, largest, and sum: three numbers by which a change shows."""
+    return None if values is None else [float(np.min(values)), float(np.max(values)), float(np.sum(values))]
+
+
+@np.errstate(all="ignore")
+def computed() -> Iterator[tuple[str, list[float] | None]]:
+    for at, (dtype, arithmetic, grade) in enumerate(SETTINGS):
+        asked = case(dtype, (2 + 5 * (at % 3), 2), at, kappa=float(at % 4))
+        name = f"{dtype} in {arithmetic or 'its own'}, {grade}"
+        for called, convention in CONVENTIONS.items():
+            true = exact.train(asked, convention, step=3)
+            limit = bounds.train_bounds(asked, true, convention, grade=grade, arithmetic=arithmetic, step=3)
+            yield from ((f"{name}, {called}, {field}", summary(getattr(limit, field))) for field in FIELDS)
+        limit = bounds.infer_bounds(asked, exact.infer(asked), grade=grade, arithmetic=arithmetic)
+        yield from ((f"{name}, inference, {field}", summary(getattr(limit, field))) for field in FIELDS)
+        if grade == "B":
+            v = asked.columns(asked.x)[::-1] * 0.5
+            second = double_backward_bounds(asked, exact.train(asked), v, v[0], v[1], arithmetic=arithmetic)
+            yield from (
+                (f"{name}, second order, {by}", summary(part)) for by, part in zip(("x", "dy", "gamma"), second, strict=True)
+            )
+    repeated = bounds.repeated_running_bound([np.full(2, 1e-7)] * 5, KERAS, 0.9, "float32", first_step=2)
+    yield "repeated steps", summary(repeated)
+
+
+def test_no_bound_has_moved() -> None:
+    pinned = json.loads(PINNED.read_text(encoding="utf-8"))
+    now = dict(computed())
+    assert now.keys() == pinned.keys()
+    for name, numbers in now.items():
+        assert numbers == (None if pinned[name] is None else pytest.approx(pinned[name], rel=1e-9, abs=0.0)), name
+
+
+if __name__ == "__main__":
+    lines = [f"{json.dumps(name)}: {json.dumps(numbers)}" for name, numbers in computed()]
+    PINNED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
