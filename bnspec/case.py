@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 HALF_DTYPES = ("float16", "bfloat16")
-"""Dtypes whose parameters and statistics are kept in float32."""
+"""Dtypes whose parameters and statistics are kept in float32, unless a layer is half throughout."""
 
 LAYOUTS = ("contiguous", "strided", "reversed", "channels_last", "fortran")
 """How the bytes of x may lie in memory; the values are the same in each."""
@@ -56,7 +56,8 @@ def from_columns(columns: Array, shape: tuple[int, ...], channel_axis: int) -> A
 class Case:
     """One question to a BatchNorm: an input, the parameters and the state it meets.
 
-    x             (N, C, *S), rank 2 to 5, channels on `channel_axis`; float16, bfloat16, float32 or float64
+    x             (N, C, *S), rank 2 to 5, channels on `channel_axis`; float16, bfloat16, float32 or float64. Whole numbers can
+                  be asked too; they are judged by the case that has them as floats
     gamma, beta   (C,), and so are running_mean and running_var, the state before the call
     eps           added to the variance, >= 0
     momentum      the argument as the implementation takes it; what it weighs is the convention's affair; None: cumulative

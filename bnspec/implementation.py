@@ -5,7 +5,7 @@ A hand-written adapter is a plain class with these methods: no base class, no re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,9 +16,11 @@ from bnspec.case import Array, Case
 class Setup:
     """All that a fresh layer is given. Any field may be refused with `NotOffered`; that is a missing capability.
 
-    gamma, beta, running_mean, running_var: (C,) arrays of at least float32; None asks for the layer's own start
+    gamma, beta, running_mean, running_var: (C,) arrays in the dtype in which the layer is to keep them: that of x, or float32
+        where x is half or of whole numbers (then float64 too); None asks for the layer's own start
     eps, momentum: numbers as the layer's own constructor takes them; None asks for its default
-    dtype: the name of x's dtype;  channel_axis: where x has its channels;  rank: how many axes x has
+    dtype: the name of x's dtype, which may be one of whole numbers: int32, int64, uint8
+    channel_axis: where x has its channels;  rank: how many axes x has
     """
 
     gamma: Array | None
@@ -48,7 +50,7 @@ class NotOffered(Exception):
 
 @runtime_checkable
 class Layer(Protocol):
-    """One BatchNorm layer with its own state. `backward` and `running` may be absent."""
+    """One BatchNorm layer with its own state. `forward` alone must be there."""
 
     def forward(self, x: Array, *, training: bool) -> Array:
         """y for x, in training (batch statistics, state moves) or inference (running statistics, state stays)."""
@@ -58,6 +60,15 @@ class Layer(Protocol):
 
     def running(self) -> tuple[Array, Array]:
         """(running_mean, running_var), (C,) each, as inference would use them now."""
+
+    def copied(self, duplicate: Callable[[Any], Any]) -> Layer:
+        """A layer like this one around what `duplicate`, copy.deepcopy or a round trip through pickle, makes of the layer's own."""
+
+    def save(self) -> Any:
+        """Everything that training has left in the layer, in any form that `load` takes."""
+
+    def load(self, state: Any) -> None:
+        """Take over what another layer of the same size has saved."""
 
 
 @runtime_checkable

@@ -10,7 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from bnspec.case import Array, Case
-from bnspec.plugs.subject import Answer, Conversation, Subject
+from bnspec.plugs.conversation import Conversation
+from bnspec.plugs.subject import Answer, Subject
 from bnspec.properties.judge import Truth, columns, judge, train_truth
 from bnspec.properties.stage import current
 from bnspec.properties.strategies import NUMBERS, SEEDS, build
@@ -38,10 +39,12 @@ class Ledger:
     """The running statistics of one layer in exact fractions, kept beside it, and how far a right layer's may be from them.
 
     The bound of step k is what rounding may do in it, plus what is left of the bound before it: the step's weight of the old value.
+    `grade` is that of the bounds; None: the limit of conformance.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, grade: str | None = None) -> None:
         self.case = case
+        self.grade = grade
         self.weights: list[float] = []
         self.bounds = {name: np.zeros(case.channels) for name in STATISTICS}
         self._state = {name: _fractions(getattr(case, name)) for name in STATISTICS}
@@ -52,7 +55,7 @@ class Ledger:
         old = {name: np.array([float(value) for value in values]) for name, values in self._state.items()}
         kept = self.case.running_mean.dtype
         here = self.case.replace(x=x, **{name: values.astype(kept) for name, values in old.items()})
-        truth, weight = train_truth(here, step=step), convention.batch_weight(self.case.momentum, step)
+        truth, weight = train_truth(here, step=step, grade=self.grade), convention.batch_weight(self.case.momentum, step)
         factor = {"running_mean": Fraction(1), "running_var": convention.variance_factor(here.m, x.ndim)}
         for name, statistic in STATISTICS.items():
             new = _fractions(truth.value(statistic), truth.exact.low.get(statistic, 0.0))
@@ -80,9 +83,9 @@ def shown(layer: Conversation, y: Array) -> Answer:
     return Answer(y, mean, var, None, {"y": at, **dict.fromkeys(STATISTICS, layer.latest)})
 
 
-def follow(bn: Subject, case: Case, batches: Sequence[Array]) -> tuple[Ledger, Answer]:
+def follow(bn: Subject, case: Case, batches: Sequence[Array], grade: str | None = None) -> tuple[Ledger, Answer]:
     """Train one layer on `batches` and judge its running statistics against the recursion in exact fractions."""
-    layer, ledger = bn.layer(case), Ledger(case.replace(dy=None))
+    layer, ledger = bn.layer(case), Ledger(case.replace(dy=None), grade)
     for x in batches:
         y = layer.forward(x, training=True)
         ledger.train(x)

@@ -40,13 +40,19 @@ class Registering:
 
 
 def ask_in_process(
-    implementation: Any, *, declared: dict[str, Any] | None = None, dtypes: tuple[str, ...] = ("float32",), examples: int = 6
+    implementation: Any,
+    *,
+    declared: dict[str, Any] | None = None,
+    dtypes: tuple[str, ...] = ("float32",),
+    examples: int = 6,
+    chapter: str | None = None,
 ) -> list[Row]:
     """The rows of a run in this process; what is not declared is measured, whatever the implementation says of itself."""
     subject = subject_of(implementation)
     session = Session(subject, measure(subject, declared or {}, dtypes), examples=examples)
     files = Path(properties.__file__).parent
-    arguments = [str(files), f"--rootdir={files}", f"--config-file={os.devnull}", "--import-mode=importlib", "--assert=plain"]
+    asked = files if chapter is None else files / f"test_{chapter}.py"
+    arguments = [str(asked), f"--rootdir={files}", f"--config-file={os.devnull}", "--import-mode=importlib", "--assert=plain"]
     quiet = [part for name in ("terminal", "cacheprovider", "warnings", "faulthandler") for part in ("-p", f"no:{name}")]
     with patch.dict(os.environ, {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}):
         pytest.main([*arguments, "--bn", "in process", *quiet], plugins=[plugin, Registering(session)])

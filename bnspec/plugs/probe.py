@@ -16,6 +16,7 @@ import numpy as np
 
 from bnspec.case import HALF_DTYPES, Case
 from bnspec.convention import Convention
+from bnspec.plugs import half_parameters
 from bnspec.plugs.faults import BudgetSpent, Fault
 from bnspec.plugs.offers import USUAL, answered, find_dtypes, find_ranks, first_samples, pair_case
 from bnspec.plugs.subject import Answer, Subject
@@ -64,6 +65,8 @@ def measure(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[str]
     if trains:
         settle(single_value=_single_value(subject, dtype), empty_batch=_empty_batch(subject, dtype))
     settle(backward=_backward(subject, dtype))
+    offered = [name for name in HALF_DTYPES if measured.dtypes.get(name) == ""]
+    subject.half_parameters = {name: half_parameters.refusal(subject, name) for name in offered}
     if subject.fixed:
         kept = ", ".join(f"{name} = {value:g}" for name, value in subject.fixed.items())
         measured.warnings.append(f"it is asked only with {kept}, since it does not let itself be given another value")
@@ -138,6 +141,7 @@ def _averaging(subject: Subject, dtype: str, warnings: list[str]) -> dict[str, A
     """What momentum weighs, which start-up correction there is, and the kind of the running variance, rank by rank."""
     momenta = [subject.fixed["momentum"]] if "momentum" in subject.fixed else MOMENTA
     seen = [weight for momentum in momenta for weight in batch_weights(subject, dtype, momentum)]
+    subject.weights = tuple(seen)
     choices = [("batch", "none"), ("running", "none"), ("cumulative", "none"), *product(("batch", "running"), ("first", "zero"))]
     if "momentum" in subject.fixed:  # what is measured there is the weight of the batch
         choices = [choice for choice in choices if choice[0] != "running"]
@@ -148,7 +152,7 @@ def _averaging(subject: Subject, dtype: str, warnings: list[str]) -> dict[str, A
         return max(abs(a - b) if np.isfinite(a) else np.inf for a, b in zip(seen, wanted, strict=True))
 
     best = min(choices, key=distance)
-    if distance(best) > CLOSE:
+    if distance(best) > CLOSE and np.isfinite(seen).any():
         warnings.append("the running mean follows no known convention; it is judged by the nearest: momentum weighs the " + best[0])
     found: dict[str, Any] = {"momentum_weighs": best[0], "debias": best[1]}
     if best != ("batch", "none"):

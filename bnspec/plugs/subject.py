@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from bnspec.case import Array, Case, Gradients, Outcome
+from bnspec.case import Case, Outcome
 from bnspec.convention import TORCH, Convention
 from bnspec.implementation import Setup
+from bnspec.plugs.conversation import Conversation, gradients_in
 from bnspec.plugs.faults import BudgetSpent, Fault, deliver
 from bnspec.plugs.link import Link
 from bnspec.protocol import PLAIN_DTYPES, Message
@@ -41,33 +42,6 @@ class Answer(Outcome):
     noticed: tuple[str, ...] = ()
 
 
-class Conversation:
-    """One layer of the subject, through a sequence of calls."""
-
-    def __init__(self, subject: Subject, number: int) -> None:
-        self._subject = subject
-        self._number = number
-
-    def forward(self, x: Array, *, training: bool, layout: str = "contiguous") -> Array:
-        """y for x; the layer's state moves in training."""
-        request = Message.request("forward", layer=self._number, training=int(training), layout=layout, x=x)
-        return self._subject.ask([request])[0].arrays["y"]
-
-    def backward(self, dy: Array) -> Gradients:
-        """The gradients of the latest forward."""
-        return _gradients(self._subject.ask([Message.request("backward", layer=self._number, dy=dy)])[0])
-
-    def running(self) -> tuple[Array, Array]:
-        """(running_mean, running_var) as they are now."""
-        reply = self._subject.ask([Message.request("running", layer=self._number)])[0]
-        return reply.arrays["mean"], reply.arrays["var"]
-
-    @property
-    def latest(self) -> int:
-        """The place in the trace of the latest call, for a failure to point at."""
-        return len(self._subject.trace) - 1
-
-
 class Subject:
     """An implementation under question, in one convention.
 
@@ -76,6 +50,7 @@ class Subject:
     fixed     what these are then, where that is known: a case that asks for another value is unsupported
     lacks     the operations that it was thought to have, and has not
     half_parameters   half dtype -> "" where layers keep half parameters if given them, else why not; others are float32
+    weights   how far the running mean went to its batch when the convention was measured, step by step
     trace     the requests of the current example, in order: what a failure shows and a repro script repeats
     times     seconds that the latest calls of forward and backward took, asking included
     """
@@ -90,8 +65,9 @@ class Subject:
         self.half_parameters: dict[str, str] = {}
         self.trace: list[Message] = []
         self.noticed: tuple[str, ...] = ()
+        self.weights: tuple[float, ...] = ()
         self.times: deque[float] = deque(maxlen=64)
-        self._layers = 0
+        self._numbers = 0
         self._channels = 0
 
     @property
@@ -112,7 +88,7 @@ class Subject:
     def begin(self) -> None:
         """A new example: its trace starts here."""
         self.trace.clear()
-        self._layers = 0
+        self._numbers = 0
 
     def train(self, case: Case) -> Answer:
         """A training forward of a fresh layer, and its running statistics after it."""
@@ -132,10 +108,14 @@ class Subject:
 
     def layer(self, case: Case, *, own_state: bool = False) -> Conversation:
         """A fresh layer for a sequence of calls; with `own_state` its running statistics start as it likes."""
-        self._layers += 1
-        left = ("running_mean", "running_var") if own_state else ()
-        self.ask([self._layer_request(case, left)])
-        return Conversation(self, self._layers)
+        number, left = self.new_number(), ("running_mean", "running_var") if own_state else ()
+        self.ask([self._layer_request(case, number, left)])
+        return Conversation(self, number)
+
+    def new_number(self) -> int:
+        """A number that nothing of the current example has yet, for a layer or a saved state."""
+        self._numbers += 1
+        return self._numbers
 
     def ask(self, requests: list[Message]) -> list[Message]:
         """Ask, remember what was asked, and let a fault carry it away. An answer without its arrays is a fault too."""
@@ -168,10 +148,9 @@ class Subject:
         return True
 
     def _answer(self, case: Case, *, training: bool, backward: bool) -> Answer:
-        self._layers += 1
-        first, number = len(self.trace), self._layers
+        first, number = len(self.trace), self.new_number()
         requests = [
-            self._layer_request(case),
+            self._layer_request(case, number),
             Message.request("forward", layer=number, training=int(training), layout=case.layout, x=case.x),
         ]
         if "running" in self.scope:
@@ -181,18 +160,18 @@ class Subject:
         replies = self.ask(requests)
         steps = {name: first + at for at, reply in enumerate(replies) for name in reply.arrays}
         found = {name: values for reply in replies for name, values in reply.arrays.items()}
-        gradients = _gradients(replies[-1]) if backward else None
+        gradients = gradients_in(replies[-1]) if backward else None
         steps["running_mean"] = steps["running_var"] = steps.get("mean", first + 1)
         return Answer(found["y"], found.get("mean"), found.get("var"), gradients, steps, self.noticed)
 
-    def _layer_request(self, case: Case, left: tuple[str, ...] = ()) -> Message:
+    def _layer_request(self, case: Case, number: int, left: tuple[str, ...] = ()) -> Message:
         self._channels = case.channels
         for name, value in self.fixed.items():
             if name not in left and not np.all(getattr(case, name) == value):
                 deliver(Fault("unsupported", f"{name} cannot be given; it is always {value:g}", "layer"))
         nothing: dict[str, Any] = dict.fromkeys((*self.withheld, *left))
         setup = replace(Setup.of(case), **nothing)
-        return setup_request(setup, self._layers)
+        return setup_request(setup, number)
 
 
 def setup_request(setup: Setup, number: int) -> Message:
@@ -210,10 +189,6 @@ def setup_request(setup: Setup, number: int) -> Message:
         "running_var": setup.running_var,
     }
     return Message.request("layer", layer=number, **{name: value for name, value in words.items() if value is not None})
-
-
-def _gradients(reply: Message) -> Gradients:
-    return Gradients(reply.arrays["dx"], reply.arrays.get("dgamma"), reply.arrays.get("dbeta"))
 
 
 def _lack(op: str, reply: Message, channels: int) -> str:

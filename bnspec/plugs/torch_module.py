@@ -13,6 +13,7 @@ from bnspec.plugs.adapter import SKELETON, Binding, TargetError, indented
 from bnspec.plugs.anatomy import Anatomy, dissect
 from bnspec.plugs.constructor import CHANNELS, ROLES
 from bnspec.plugs.reading import codes_of, find_method
+from bnspec.plugs.states import whole_lines
 from bnspec.plugs.switch import Switch
 from bnspec.plugs.target import Found
 from bnspec.plugs.trial import is_output, tried
@@ -52,6 +53,8 @@ def to_torch(array):
 
 
 def to_numpy(tensor):
+    if not isinstance(tensor, torch.Tensor):
+        return tensor  # to be judged as it is
     if tensor.dtype is torch.bfloat16:
         import ml_dtypes
 
@@ -59,6 +62,12 @@ def to_numpy(tensor):
     return tensor.detach().numpy()
 '''
 """From arrays to tensors and back, in an adapter."""
+
+DTYPE = (
+    "given = [part for part in (setup.gamma, setup.beta, setup.running_mean, setup.running_var) if part is not None]",
+    'bn = bn.to(to_torch(given[0]).dtype if given else torch.float64 if setup.dtype == "float64" else torch.float32)',
+)
+"""The lines that give a module the dtype of the parameters it is given: half throughout where these are half."""
 
 BODY = '''\
 {tensors}
@@ -75,7 +84,8 @@ class Layer:
 
     def backward(self, dy):
 {backward}
-{running}
+{more}
+
 
 class Adapter:
     """Makes layers as `setup` wants them."""
@@ -154,7 +164,7 @@ def _body(parts: Anatomy, learned: list[str], *, is_module: bool, is_own: bool) 
         convention=_convention(parts) if is_own else "",
         forward=indented(2, *_forward_lines(parts, is_module=is_module)),
         backward=indented(2, *_backward_lines(parts, learned)),
-        running=indented(1, *_running_lines(parts)),
+        more=indented(1, *_running_lines(parts), *whole_lines(parts.layer)),
         construct=indented(2, *parts.constructor.lines(), *_write(parts, learned, is_module=is_module, is_own=is_own)),
     )
 
@@ -185,7 +195,7 @@ def _forward_lines(parts: Anatomy, *, is_module: bool) -> list[str]:
     lines = [before] if before else []
     if parts.no_inference:
         lines = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")']
-    lines.append("self.x = to_torch(x).requires_grad_()")
+    lines += ["self.x = to_torch(x)", "self.x.requires_grad_(self.x.is_floating_point())"]
     if parts.switch is BY_GRAD_MODE:
         return [*lines, "with torch.set_grad_enabled(training):", f"    {call}"]
     return [*lines, call]
@@ -209,12 +219,12 @@ def _running_lines(parts: Anatomy) -> list[str]:
     if not all(place is not None and is_tensor(place.value) for place in places):
         return []
     mean, var = (f"to_numpy(self.bn{place.text}.clone()).reshape(-1)" for place in places if place is not None)
-    return ["", "def running(self):", f"    return {mean}, {var}", ""]
+    return ["", "def running(self):", f"    return {mean}, {var}"]
 
 
 def _write(parts: Anatomy, learned: list[str], *, is_module: bool, is_own: bool) -> list[str]:
     """The lines that give the layer its dtype and write what the constructor does not take into it."""
-    lines = ['bn = bn.to(torch.float64 if setup.dtype == "float64" else torch.float32)'] if is_module else []
+    lines = list(DTYPE) if is_module else []
     for role in (role for role in ROLES if role not in parts.constructor.arguments):
         if role == "momentum" and is_own and _is_cumulative(parts):
             continue  # whatever momentum a case has, a plain average has none
