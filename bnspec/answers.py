@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bnspec.case import Array
-from bnspec.protocol import BadMessage, code_of
+from bnspec.protocol import MAX_PAYLOAD, BadMessage, code_of
 
 
 class BadAnswer(Exception):
@@ -70,6 +70,9 @@ def _named(gradients: tuple[Any, Any, Any]) -> list[tuple[str, Any]]:
 
 def _sendable(array: Array, returned: str, expected: str) -> Array:
     """The array in a dtype that can travel: as it is, or whole numbers and truth values as int64, which holds them all."""
+    if array.nbytes > MAX_PAYLOAD:
+        size = f"{array.nbytes / 2**30:,.0f} GiB, more than can be sent"
+        raise BadAnswer(f"{returned} an array shaped {array.shape}, which is {size}; {expected} was expected")
     try:
         code_of(array.dtype)
     except BadMessage:
@@ -83,7 +86,7 @@ def _what(value: Any) -> str:
     """The value in a few words, without printing what it contains."""
     if value is None:
         return "None"
-    kind = type(value).__name__
+    kind = type(value).__name__.replace("ndarray", "array")
     article = "an" if kind[:1].lower() in "aeiou" else "a"
     return f"{article} {kind} of {len(value)}" if isinstance(value, tuple | list) else f"{article} {kind}"
 

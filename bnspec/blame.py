@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sysconfig
 import traceback
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -30,8 +31,14 @@ def _message(error: BaseException) -> str:
 
 
 def _place(trace: TracebackType | None) -> str:
-    """The innermost line in a file of the user's own, else in a library they called; "" where only bnspec was running."""
-    lines = [(frame.f_code.co_filename, number, frame.f_code.co_name) for frame, number in traceback.walk_tb(trace)]
+    """The innermost line of a traceback that concerns the user."""
+    return innermost([(frame.f_code.co_filename, number, frame.f_code.co_name) for frame, number in traceback.walk_tb(trace)])
+
+
+def innermost(lines: Sequence[tuple[str, int, str]]) -> str:
+    """Of lines (file, number, function), the last in a file of the user's own, else in a library they called, as "mybn.py:17 in
+    forward"; "" where only bnspec was running.
+    """
     foreign = [line for line in lines if not line[0].startswith(str(Path(__file__).parent))]
     own = [line for line in foreign if not line[0].startswith(_libraries())]
     for file, number, function in reversed(own or foreign):

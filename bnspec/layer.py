@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bnspec import gradients, spec
@@ -63,6 +65,10 @@ class BatchNorm:
         normalized = self._train(x) if training else self._infer(x)
         self._latest = (normalized, training)
         return normalized.y
+
+    def copied(self, duplicate: Callable[[BatchNorm], BatchNorm]) -> BatchNorm:
+        """The layer that `duplicate` makes of this one; a layer that wraps another has its own to duplicate and to wrap again."""
+        return duplicate(self)
 
     def backward(self, dy: Array) -> tuple[Array, Array | None, Array | None]:
         """(dx, dgamma, dbeta) of the latest forward, in that forward's mode; dx shaped as dy, the others (C,)."""

@@ -29,6 +29,12 @@ MAX_LINE = 1 << 16
 MAX_PAYLOAD = 1 << 30
 """Bytes of arrays that one message may carry; a line that promises more is noise, and is not waited for."""
 
+ROOM = 1 << 20
+"""Bytes that any answer may have, whatever was asked: a text, an adapter's source."""
+
+ROOM_FOR_EACH = 16
+"""Bytes of an answer for each byte of its request, beside `ROOM`: four times what the widest dtype can need."""
+
 PLAIN_DTYPES = {"f2": "float16", "f4": "float32", "f8": "float64", "i4": "int32", "i8": "int64", "u1": "uint8"}
 """Codes of the dtypes that NumPy has itself. The seventh code, bf2, is bfloat16 and comes from the package ml_dtypes."""
 
@@ -143,8 +149,13 @@ def pack(message: Message) -> tuple[bytes, bytes]:
     return line.encode(), b"".join([_little_endian(array).tobytes() for array in message.arrays.values()])
 
 
-def receive(stream: BinaryIO) -> Message:
-    """The next message of a binary stream; its arrays are read-only.
+def room(asked: int) -> int:
+    """Bytes of arrays that the answer to a request of `asked` bytes may have; what is larger is no answer, and is not read."""
+    return min(MAX_PAYLOAD, ROOM + ROOM_FOR_EACH * asked)
+
+
+def receive(stream: BinaryIO, limit: int = MAX_PAYLOAD) -> Message:
+    """The next message of a binary stream, its arrays of at most `limit` bytes in all; they are read-only.
 
     Raises EOFError where the stream ends, also within a message, and `BadMessage` for a line that is none: after that the
     stream is of no more use, since nobody knows how many bytes belonged to it.
@@ -155,6 +166,8 @@ def receive(stream: BinaryIO) -> Message:
             raise BadMessage(f"a line of words ends within {MAX_LINE} bytes; got {line[:60]!r}...")
         raise EOFError("the stream ended")
     words, shapes = _parse(line)
+    # A size of 0 counts as 1 here: NumPy makes no array whose other sizes multiply to more than memory could hold.
+    _check_size((dtype.itemsize * math.prod(max(size, 1) for size in shape) for dtype, shape in shapes.values()), limit)
     return Message(words, {name: _read_array(stream, dtype, shape) for name, (dtype, shape) in shapes.items()})
 
 
@@ -192,8 +205,6 @@ def _parse(line: bytes) -> tuple[dict[str, str], dict[str, tuple[np.dtype[Any], 
             raise BadMessage(f"a word is name=value, its name of small letters, digits and _; got {word[:60]!r}")
     if len(words) + len(shapes) != len(line.split()) or words.keys() & shapes.keys():
         raise BadMessage(f"a message names each thing once; got {line[:200]!r}")
-    # A size of 0 counts as 1 here: NumPy makes no array whose other sizes multiply to more than memory could hold.
-    _check_size(dtype.itemsize * math.prod(max(size, 1) for size in shape) for dtype, shape in shapes.values())
     return words, shapes
 
 
@@ -212,9 +223,9 @@ def _parse_array(word: str) -> tuple[str, np.dtype[Any], tuple[int, ...]]:
     return parts[0], dtype_of(parts[1]), tuple(map(int, parts[2].split(",")))
 
 
-def _check_size(sizes: Iterable[int]) -> None:
-    if (total := sum(sizes)) > MAX_PAYLOAD:
-        raise BadMessage(f"the arrays of one message have at most {MAX_PAYLOAD} bytes; these would have {total}")
+def _check_size(sizes: Iterable[int], limit: int) -> None:
+    if (total := sum(sizes)) > limit:
+        raise BadMessage(f"the arrays of this message have at most {limit} bytes; these would have {total}")
 
 
 def _read_array(stream: BinaryIO, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:

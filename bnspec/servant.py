@@ -19,14 +19,18 @@ from bnspec.answers import BadAnswer, array_of, gradients_of, statistics_of
 from bnspec.blame import told
 from bnspec.case import Array
 from bnspec.convention import BadConvention, Convention
+from bnspec.copying import method_of, refusing, way_of
 from bnspec.implementation import Implementation, NotOffered, Setup
 from bnspec.layouts import present
-from bnspec.protocol import VERSION, BadMessage, Message, text_array
+from bnspec.protocol import VERSION, BadMessage, Message, room, text_array
 from bnspec.requests import Refusal, array, setup_of, word
 from bnspec.watching import Watch
 
 FRAMEWORKS = ("numpy", "torch", "jax", "tensorflow", "keras", "mlx", "onnxruntime")
 """What `loaded=` tells of: the judge may preload some of them for the next child."""
+
+OPTIONAL = {"backward": ("backward",), "running": ("running",), "copy": ("copied",), "save": ("save", "load")}
+"""Operations that not every layer offers, and the methods by which those do that do."""
 
 
 @dataclass
@@ -58,12 +62,16 @@ class Servant:
         self._let_through = let_through
         self._implementation: Implementation | None = None
         self._stations: dict[str, Station] = {}
+        self._states: dict[str, Any] = {}
         self._operations = {
             "start": self._start,
             "layer": self._layer,
             "forward": self._forward,
             "backward": self._backward,
             "running": self._running,
+            "copy": self._copy,
+            "save": self._save,
+            "load": self._load,
             "stop": self._stop,
         }
 
@@ -90,6 +98,7 @@ class Servant:
         if (asked := word(request, "protocol")) != str(VERSION):
             raise Refusal(f"this end speaks protocol {VERSION}; protocol {asked} was asked for")
         self._stations.clear()
+        self._states.clear()
         self._implementation = implementation = self._loader()
         convention = declared_convention(implementation)
         return Message.reply(
@@ -119,21 +128,48 @@ class Servant:
         station.shape = x.shape
         station.watch.give("x", x)
         returned = station.layer.forward(x, training=training)
-        return _reply(station, {"y": array_of(returned, "forward returned", f"an array shaped {x.shape}")})
+        return _reply(request, station, {"y": array_of(returned, "forward returned", f"an array shaped {x.shape}")})
 
     def _backward(self, request: Message) -> Message:
         station = self._station(request)
-        method = _method(station, "backward")
+        method = method_of(station.layer, "backward")
         dy = present(array(request, "dy"), request.words.get("layout", "contiguous"), station.setup.channel_axis)
         station.watch.give("dy", dy)
-        return _reply(station, gradients_of(method(dy), station.shape, station.setup.channels))
+        return _reply(request, station, gradients_of(method(dy), station.shape, station.setup.channels))
 
     def _running(self, request: Message) -> Message:
         station = self._station(request)
-        return _reply(station, statistics_of(_method(station, "running")(), station.setup.channels))
+        return _reply(request, station, statistics_of(method_of(station.layer, "running")(), station.setup.channels))
+
+    def _copy(self, request: Message) -> Message:
+        station, to, how = self._station(request), word(request, "to"), word(request, "how")
+        self._stations.pop(to, None)
+        method, way = method_of(station.layer, "copied"), way_of(how)
+        with refusing(f"a copy by {how}", self._let_through):
+            layer = asked(method(way), "copied")
+        self._stations[to] = Station(layer, station.setup, shape=station.shape)
+        return _reply(request, station, {})
+
+    def _save(self, request: Message) -> Message:
+        station, state = self._station(request), word(request, "state")
+        self._states.pop(state, None)
+        method = method_of(station.layer, "save")
+        with refusing("saving", self._let_through):
+            self._states[state] = method()
+        return _reply(request, station, {})
+
+    def _load(self, request: Message) -> Message:
+        station, state = self._station(request), word(request, "state")
+        if state not in self._states:
+            raise Refusal(f"there is no state {state}; a request save with state={state} must have made it")
+        method = method_of(station.layer, "load")
+        with refusing("loading", self._let_through):
+            method(self._states[state])
+        return _reply(request, station, {})
 
     def _stop(self, _: Message) -> Message:
         self._stations.clear()
+        self._states.clear()
         return Message.reply()
 
     def _station(self, request: Message) -> Station:
@@ -153,9 +189,13 @@ def undisturbed() -> Iterator[None]:
 
 def make_layer(implementation: Implementation, setup: Setup) -> Any:
     """A fresh layer of the implementation; raises `Refusal` for an object that cannot be asked forward."""
-    layer = implementation.layer(setup)
+    return asked(implementation.layer(setup), "layer")
+
+
+def asked(layer: Any, method: str) -> Any:
+    """A layer as `method` returned it; raises `Refusal` for an object that cannot be asked forward."""
     if not callable(getattr(layer, "forward", None)):
-        raise Refusal(f"layer returned an object of type {type(layer).__name__}; one with a method forward was expected")
+        raise Refusal(f"{method} returned an object of type {type(layer).__name__}; one with a method forward was expected")
     return layer
 
 
@@ -171,14 +211,14 @@ def declared_convention(implementation: Implementation) -> str | None:
 
 
 def capabilities(implementation: Implementation, convention: str | None) -> dict[str, Any]:
-    """Whether layers have backward and running, seen on a throw-away layer; where none can be made, both are supposed."""
+    """Which of `OPTIONAL` layers offer, seen on a throw-away layer; where none can be made, backward and running are supposed."""
     try:
         layer = make_layer(implementation, trial_setup(Convention.from_toml(convention or "")))
     except (NotOffered, NotImplementedError):
         return {"backward": True, "running": True}
     except Exception as error:
         return {"backward": True, "running": True, "trouble": text_array(told(error))}
-    return {name: callable(getattr(layer, name, None)) for name in ("backward", "running")}
+    return {op: all(callable(getattr(layer, name, None)) for name in methods) for op, methods in OPTIONAL.items()}
 
 
 def trial_setup(convention: Convention) -> Setup:
@@ -188,14 +228,12 @@ def trial_setup(convention: Convention) -> Setup:
     return Setup(ones, zeros, zeros.copy(), ones.copy(), 1e-5, 0.1, "float32", convention.channel_axis, rank, 3)
 
 
-def _method(station: Station, name: str) -> Callable[..., Any]:
-    method: Callable[..., Any] | None = getattr(station.layer, name, None)
-    if method is None:
-        raise NotOffered(f"this layer has no method {name}")
-    return method
-
-
-def _reply(station: Station, returned: dict[str, Array]) -> Message:
+def _reply(request: Message, station: Station, returned: dict[str, Array]) -> Message:
+    """The reply with what a layer returned; raises `BadAnswer`, before anything is copied, where the judge would not read it."""
+    limit = room(sum(given.nbytes for given in request.arrays.values()))
+    if (total := sum(answer.nbytes for answer in returned.values())) > limit:
+        shapes = ", ".join(f"{name} shaped {answer.shape}" for name, answer in returned.items())
+        raise BadAnswer(f"{request.op} returned {total} bytes ({shapes}); at most {limit} are read as its answer")
     return Message.reply(noticed=station.watch.notice(returned), **returned)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 
-import numpy as np
+from numpy import may_share_memory
 
 from bnspec.case import Array
 
@@ -14,17 +14,21 @@ KEPT = 8
 
 
 class Keepsake:
-    """An array in somebody else's hands, and a private copy of what it held."""
+    """An array in somebody else's hands, and a private copy of what it held, in which shape."""
 
     def __init__(self, name: str, array: Array) -> None:
         self.name = name
         self.array = array
-        self.content = array.tobytes()
+        self.content = self._content()
 
     def changed(self) -> bool:
-        """Whether it holds other bytes than when last looked at; bytes, so that NaN equals itself and -0.0 is not 0.0."""
-        before, self.content = self.content, self.array.tobytes()
+        """Whether it is another array than when last looked at, in its bytes, its shape or its dtype."""
+        before, self.content = self.content, self._content()
         return before != self.content
+
+    def _content(self) -> tuple[bytes, tuple[int, ...], object]:
+        """Bytes, so that NaN equals itself and -0.0 is not 0.0."""
+        return self.array.tobytes(), self.array.shape, self.array.dtype
 
 
 class Watch:
@@ -47,6 +51,6 @@ class Watch:
         words = [f"{kept.name}-changed" for kept in self._given.values() if kept.changed()]
         words += [f"{kept.name}-changed-later" for kept in self._returned if kept.changed()]
         for name, array in returned.items():
-            words += [f"{name}-shares-{kept.name}" for kept in self._given.values() if np.may_share_memory(array, kept.array)]
+            words += [f"{name}-shares-{kept.name}" for kept in self._given.values() if may_share_memory(array, kept.array)]
         self._returned.extend(Keepsake(name, array) for name, array in returned.items())
         return ",".join(dict.fromkeys(words)) or None

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bnspec.cli import keeping
+from bnspec.cli.fingerprint import decided_by
+from bnspec.cli.interruption import interruptions
 from bnspec.cli.jobs import run_side_by_side
+from bnspec.cli.outputs import Outputs, unusable
 from bnspec.cli.progress import Progress
-from bnspec.cli.runner import Options, unasked
+from bnspec.cli.runner import BEFORE_THE_FIRST, Options, Outcome, unasked
 from bnspec.cli.screen import Screen
 from bnspec.cli.selection import Selection
 from bnspec.convention import BadConvention
+from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.session import declared_choices
-from bnspec.reports import directory, expectations, record, verdict
-from bnspec.reports.pages import index, terminal
+from bnspec.reports import expectations, verdict
+from bnspec.reports.pages import terminal
 from bnspec.reports.record import Record
-from bnspec.reports.repro import write_repros
 
 __all__ = ["Options", "check"]
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+"""The order in which dtypes are asked, whatever their order on the command line."""
 
 
 def check(
@@ -30,50 +36,75 @@ def check(
     json: Path | None,
     report: Path | None,
     expect: Path | None = None,
+    resume: Path | None = None,
     jobs: int = 1,
+    again: str = "",
 ) -> int:
-    """Ask every target, show and write each as soon as it is known; the exit code of them all."""
+    """Ask every target, show and write each as soon as it is known; the exit code of them all.
+
+    resume   the directory in which finished rows are kept
+    again    the command that makes this run, for whoever interrupts it
+    """
+    options = replace(options, dtypes=tuple(sorted(set(options.dtypes), key=DTYPES.index)))
+    outputs = Outputs(len(targets), json, report)
     try:
         options = options if expect is None else replace(options, expectations=expectations.load(expect))
+        trouble = outputs.trouble() or _unknown(options) or _unkept(options, resume)
     except expectations.BadExpectations as bad:
-        return _refused(str(bad))
-    if trouble := _unwritable(json, report):
-        return _refused(trouble)
-    if trouble := _unknown(options):
-        if json is not None:
-            _write([unasked(target, options, trouble) for target in targets], len(targets), json, None)
-        return _refused(trouble)
-    console = Screen()
+        trouble = str(bad)
+    if trouble:
+        return _refused(trouble, targets, options, outputs.possible())
+    outputs.forget()
+    with interruptions(raising=False) as interruption:
+        records: list[Record] = []
+        for target in targets:
+            if interruption.came:
+                records.append(unasked(target, options, BEFORE_THE_FIRST))
+                outputs.write(records)
+                continue
+            outcome = _ask(target, options, resume, jobs, records, outputs)
+            interruption.came |= outcome.interrupted
+            files, following = outputs.write(records), _continued(again, resume) if interruption.came else ""
+            terminal.render(records[-1], Screen(), files=files, following=following)
+    return verdict.exit_code(["inconclusive"] if interruption.came else [expectations.outcome(one) for one in records])
+
+
+def _ask(target: str, options: Options, resume: Path | None, jobs: int, records: list[Record], outputs: Outputs) -> Outcome:
+    """The next record: of a failure of ours too, before it is raised."""
+    try:
+        with Progress(Screen(), target) as progress:
+            outcome = run_side_by_side(target, _kept(target, options, resume), progress, jobs)
+    except Exception as ours:
+        records.append(unasked(target, options, OUR_FAULT.format(type(ours).__name__, ours)))
+        outputs.write(records)
+        raise
+    records.append(outcome.record)
+    return outcome
+
+
+def _kept(target: str, options: Options, resume: Path | None) -> Options:
+    """The options with the file that keeps this target's rows; what has changed since they were kept is said."""
+    if resume is None:
+        return options
+    file, changes = keeping.opened(resume, decided_by(target, options))
+    if changes:
+        print(f"bnspec: {target} is asked afresh, and not resumed from {resume}: {changes}", file=sys.stderr)
+    return replace(options, kept=str(file))
+
+
+def _continued(again: str, resume: Path | None) -> str:
+    """What to do after an interruption."""
+    if resume is not None:
+        return f"{again}   (goes on from here)"
+    return f"{again} --resume DIR   (keeps what is finished in DIR, so that the same command goes on after an interruption)"
+
+
+def _refused(trouble: str, targets: Sequence[str], options: Options, outputs: Outputs) -> int:
+    """Say in one sentence, on the screen and in all records that were asked for, why nothing was asked; the exit code for it."""
     records: list[Record] = []
-    interrupted = False
     for target in targets:
-        with Progress(console, target) as progress:
-            outcome = run_side_by_side(target, options, progress, jobs)
-        records.append(outcome.record)
-        files = _write(records, len(targets), json, report)
-        terminal.render(records[-1], console, files=files)
-        if interrupted := outcome.interrupted:
-            break
-    return verdict.exit_code(["inconclusive"] if interrupted else [expectations.outcome(one) for one in records])
-
-
-def _write(records: list[Record], targets: int, json: Path | None, report: Path | None) -> list[str]:
-    """Write what was asked for, anew after each target, so that an interruption loses nothing; the latest target's paths."""
-    files: list[Path] = []
-    if report is not None:
-        place = report if targets == 1 else report / index.places(records)[-1]
-        records[-1] = write_repros(records[-1], place)
-        files = directory.write(records[-1], place)
-        if targets > 1:
-            index.write(records, report)
-    if json is not None:
-        record.save(records[0] if targets == 1 else records, json)
-        files.append(json)
-    return [str(path) for path in files]
-
-
-def _refused(trouble: str) -> int:
-    """Say in one sentence why nothing was asked; the exit code for it."""
+        records.append(unasked(target, options, trouble))
+        outputs.write(records)
     print(f"bnspec: {trouble}", file=sys.stderr)
     return verdict.exit_code(["inconclusive"])
 
@@ -89,24 +120,8 @@ def _unknown(options: Options) -> str:
     return Selection(options.only, options.skip).unknown()
 
 
-def _unwritable(json: Path | None, report: Path | None) -> str:
-    """One sentence where an output cannot be written, before time is spent on what could not be kept; "" where all is well."""
-    if json is not None and json.is_dir():
-        return f"--json names a file to write; {json} is a directory"
-    if report is not None and report.exists() and not report.is_dir():
-        return f"--report names a directory to write into; {report} is a file"
-    for option, place in (("--json", json and json.parent), ("--report", report)):
-        if place is not None and (why := _unusable(place)):
-            return f"{option} cannot write into {place}: {why}"
-    return ""
-
-
-def _unusable(place: Path) -> str:
-    """Why no file can be made in a directory, which is made first where it is missing; "" where one can."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        return "it is a file"
-    except OSError as trouble:
-        return (trouble.strerror or str(trouble)).lower()
-    return "" if os.access(place, os.W_OK) else "permission denied"
+def _unkept(options: Options, resume: Path | None) -> str:
+    """One sentence where rows, or failures, cannot be kept as was asked; "" where they can."""
+    if options.campaign and resume is not None:
+        return "--campaign stops at the second failure, and leaves nothing to go on with; leave out --resume or --campaign"
+    return unusable("--resume", resume) or unusable("--database", None if options.database is None else Path(options.database))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
 from collections.abc import Sequence
@@ -54,6 +55,8 @@ def check(
     jobs: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     expect: Path | None = None,
     campaign: Annotated[bool, Parameter(negative=())] = False,
+    resume: Path | None = None,
+    database: str = "none",
 ) -> int:
     """Ask an implementation every property and say what came of it.
 
@@ -91,6 +94,10 @@ def check(
         Known deviations, TOML: with them the exit code is 0 when they fail as they say and all else is conformant.
     campaign
         For measuring the suite: many cases, no shrinking, no explanations, stop at the second property that fails.
+    resume
+        Keep each finished row in this directory, and ask none that is there already: so an interrupted run goes on.
+    database
+        Keep failing cases in this directory, and ask them first next time; none: the same seed always asks the same.
     """
     from bnspec.cli import check as command
 
@@ -105,8 +112,10 @@ def check(
         max_seconds=max_seconds,
         in_process=in_process,
         campaign=campaign,
+        database=None if database == "none" else database,
     )
-    return command.check(targets, options, json=json, report=report, expect=expect, jobs=jobs or JOBS)
+    again = shlex.join(["bnspec", *sys.argv[1:]])
+    return command.check(targets, options, json=json, report=report, expect=expect, resume=resume, jobs=jobs or JOBS, again=again)
 
 
 @app.command
@@ -121,6 +130,29 @@ def properties(name: str | None = None, /) -> int:
     from bnspec.cli import laws as command
 
     return command.show(name)
+
+
+@app.command
+def bugs(slug: str | None = None, /, *, write: Path | None = None, shape: Literal["class", "pair", "module"] | None = None) -> int:
+    """List the known bugs, or explain one: the formula, what it does, where it was seen, what shows it, its own lines of code.
+
+    Parameters
+    ----------
+    slug
+        A bug, or one of its forms.
+    write
+        Write a BatchNorm that has the bug into this file, to be checked.
+    shape
+        What to write: a NumPy class, a pair of functions, or a torch.nn.Module.
+    """
+    from bnspec.cli import bugs as command
+
+    if write is None:
+        return command.show(slug)
+    if slug is None:
+        print("bnspec: --write needs to be told which bug; bnspec bugs lists them", file=sys.stderr)
+        return USAGE
+    return command.write(slug, write, shape)
 
 
 @app.command
@@ -157,9 +189,20 @@ def report(records: list[Path], /, *, out: Path = Path("reports/out")) -> int:
     return command.report(records, out)
 
 
+def import_nothing_from_here() -> None:
+    """Take the current directory off the judge's import path, unless bnspec itself lives there: code under test can write to it.
+
+    `python -m` puts it there, and often PYTHONPATH does. The children, whose code it may be, import from it all the same.
+    """
+    here = Path.cwd()
+    if Path(__file__).resolve().parents[1] != here:
+        sys.path[:] = [place for place in sys.path if Path(place).resolve() != here]
+
+
 def main() -> None:
     """The console script: exit codes as `check` says. Bad usage is one sentence and 2; so are our own failures: 1 is a verdict."""
     try:
+        import_nothing_from_here()
         code = app(sys.argv[1:], exit_on_error=False, print_error=False)
     except CycloptsError as trouble:
         print(f"bnspec: {' '.join(str(trouble).split())}  (bnspec --help says what there is)", file=sys.stderr)

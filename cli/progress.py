@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from rich import progress as bars
 from rich.console import Console
 
+from bnspec.cli.rows import recorded
+from bnspec.reports import record
+from bnspec.reports.verdict import FAILING
+
 if TYPE_CHECKING:
     from bnspec.plugs.subject import Subject
     from bnspec.properties.rows import Row
@@ -35,15 +39,16 @@ class Progress:
 
     def pytest_bnspec_row(self, row: Row) -> None:
         """One row more."""
-        self.row(f"{row.chapter.replace('_', ' ')}, {row.dtype}", wrong=row.is_wrong())
+        self.row(recorded(row))
 
     def plan(self, rows: int) -> None:
         """So many rows more are to be asked."""
         self._total += rows
         self._bars.update(self._task, total=self._total, description="asking")
 
-    def row(self, words: str, *, wrong: bool) -> None:
+    def row(self, row: record.Row) -> None:
         """One row more is known."""
-        self._failed += wrong
+        self._failed += row.level == "required" and row.status in FAILING
         failed = f", {self._failed} failed" if self._failed else ""
+        words = f"{row.chapter.replace('_', ' ')}, {row.dtype}"
         self._bars.update(self._task, advance=1, description=words + failed)

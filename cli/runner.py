@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,21 +18,36 @@ import msgspec
 import pytest
 
 from bnspec import __version__, properties
+from bnspec.cli.interruption import interruptions
+from bnspec.cli.keeping import Keeper
+from bnspec.cli.rows import recorded
 from bnspec.cli.selection import Selection
 from bnspec.convention import BadConvention
 from bnspec.plugs.link import Fault
 from bnspec.properties.budget import MAX_SECONDS
 from bnspec.properties.catalogue import VERSION as LAWS
+from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.plugin import PROFILES
-from bnspec.properties.session import Session, open_session
+from bnspec.properties.session import ENOUGH, Session, open_session
 from bnspec.reports import expectations, record
 from bnspec.reports.expectations import Expectations
 from bnspec.reports.verdict import judge_rows
 
+BEFORE_THE_FIRST = "interrupted before the first question"
+"""Why an interrupted target has no rows."""
+
+
+UNSEPARATED = "asked in the judge's own process, for a debugger: nothing kept the two apart"
+"""The warning of a run in process."""
+
 
 @dataclass(frozen=True)
 class Options:
-    """What `bnspec check` was asked for; see its help. `share`: the dtypes whose rows are asked here; empty: all."""
+    """What `bnspec check` was asked for; see its help.
+
+    share   the dtypes whose rows are asked here; empty: all
+    kept    the file in which finished rows are kept, and which is taken up where it has some
+    """
 
     profile: str = "standard"
     seed: int = 0
@@ -43,7 +58,10 @@ class Options:
     timeout: float = 10.0
     in_process: bool = False
     campaign: bool = False
+    enough: int = ENOUGH
     max_seconds: float | None = None
+    database: str | None = None
+    kept: str | None = None
     share: tuple[str, ...] = ()
     expectations: Expectations | None = None
 
@@ -58,32 +76,46 @@ class Outcome:
 
 def run(target: str, options: Options, progress: object) -> Outcome:
     """Ask one target. Whatever happens there is a record: of a target that cannot be asked too. `progress` is a pytest plug-in."""
-    started = perf_counter()
+    started, session = perf_counter(), None
     try:
-        session = open_session(
-            target,
-            dtypes=options.dtypes,
-            examples=PROFILES[options.profile],
-            seed=options.seed,
-            convention=options.convention,
-            timeout=options.timeout,
-            in_process=options.in_process,
-            campaign=options.campaign,
-            max_seconds=MAX_SECONDS[options.profile] if options.max_seconds is None else options.max_seconds,
-        )
+        with interruptions(raising=True) as interruption:
+            session = _open(target, options)
+            selection = Selection(options.only, options.skip, options.share)
+            keeping = [] if options.kept is None else [Keeper(Path(options.kept), session)]
+            _pytest(target, session, [selection, *keeping, interruption, progress])
     except (Fault, BadConvention) as trouble:
-        why = trouble.text if isinstance(trouble, Fault) else str(trouble)
-        return Outcome(unasked(target, options, why, perf_counter() - started))
+        why, status = (trouble.text, trouble.status) if isinstance(trouble, Fault) else (str(trouble), "error")
+        return Outcome(msgspec.structs.replace(unasked(target, options, why, perf_counter() - started), opening=status))
     except KeyboardInterrupt:
-        return Outcome(unasked(target, options, "interrupted before the first question", perf_counter() - started), True)
+        interruption.came = True
+    finally:
+        if session is not None:
+            session.subject.link.close()
+    if session is None:
+        return Outcome(unasked(target, options, BEFORE_THE_FIRST, perf_counter() - started), interrupted=True)
+    return Outcome(_record(target, options, session, perf_counter() - started, interruption.came), interruption.came)
+
+
+def _open(target: str, options: Options) -> Session:
+    session = open_session(
+        target,
+        dtypes=options.dtypes,
+        examples=PROFILES[options.profile],
+        seed=options.seed,
+        convention=options.convention,
+        timeout=options.timeout,
+        in_process=options.in_process,
+        campaign=options.campaign,
+        max_seconds=MAX_SECONDS.get(options.profile) if options.max_seconds is None else options.max_seconds,
+        database=options.database,
+    )
+    session.enough = options.enough
     if options.expectations is not None:
         session.known = partial(expectations.foreseen, options.expectations, environment())
-    code = _pytest(target, session, Selection(options.only, options.skip, options.share), progress)
-    interrupted = code == pytest.ExitCode.INTERRUPTED
-    return Outcome(_record(target, options, session, perf_counter() - started, interrupted), interrupted)
+    return session
 
 
-def _pytest(target: str, session: Session, selection: Selection, progress: object) -> int:
+def _pytest(target: str, session: Session, plugins: Sequence[object]) -> None:
     """Run the property files under pytest, quietly and out of reach of the user's own configuration."""
     files = Path(properties.__file__).parent
     arguments = [
@@ -103,7 +135,7 @@ def _pytest(target: str, session: Session, selection: Selection, progress: objec
     ):
         from bnspec.properties import plugin
 
-        return int(pytest.main(arguments, plugins=[plugin, _Named(session), selection, progress]))
+        pytest.main(arguments, plugins=[plugin, _Named(session), *plugins])
 
 
 def _forget_properties(files: Path) -> None:
@@ -124,6 +156,12 @@ class _Named:
     def pytest_configure(self, config: pytest.Config) -> None:
         config.pluginmanager.register(self.session, "bnspec-session")
 
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Say so in the rows that were not asked for it."""
+        for row in self.session.rows.values():
+            if row.status == "not-run":
+                row.reason = OUR_FAULT.format(type(excinfo.value).__name__, excinfo.value)
+
 
 @contextmanager
 def _environment(**changes: str) -> Iterator[None]:
@@ -140,7 +178,7 @@ def _environment(**changes: str) -> Iterator[None]:
 
 
 def _record(target: str, options: Options, session: Session, seconds: float, interrupted: bool) -> record.Record:
-    rows = [msgspec.convert(asdict(row), record.Row, strict=False) for row in session.rows.values()]
+    rows = [recorded(row) for row in session.rows.values()]
     verdict, scope, reason = judge_rows(rows)
     if interrupted:
         reason = f"interrupted; {reason}"
@@ -154,7 +192,7 @@ def _record(target: str, options: Options, session: Session, seconds: float, int
         bound=started.text("bound").splitlines(),
         adapter=started.text("adapter"),
         seconds=seconds,
-        warnings=session.measured.warnings,
+        warnings=[*session.measured.warnings, *([UNSEPARATED] if options.in_process else [])],
         results=rows,
     )
     if options.expectations is None or options.share:
@@ -169,8 +207,11 @@ def joined(parts: Sequence[record.Record], options: Options, seconds: float, int
     if not rows:
         return msgspec.structs.replace(parts[0], seconds=seconds)
     verdict, scope, reason = judge_rows(rows)
-    first = next(part for part in parts if part.results)
+    lost = next((part.reason for part in parts if not part.results), "")
+    if lost and verdict == "conformant":
+        verdict, reason = "inconclusive", f"not all dtypes were asked: {lost}"
     reason = f"interrupted; {reason}" if interrupted else reason
+    first = max(parts, key=lambda part: bool(part.convention))
     whole = msgspec.structs.replace(first, verdict=verdict, scope=scope, reason=reason, seconds=seconds, results=rows)
     return whole if options.expectations is None else expectations.apply(whole, options.expectations)
 

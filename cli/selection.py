@@ -20,14 +20,14 @@ class Selection:
     dtypes: tuple[str, ...] = ()
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Runs before the plan is made, so that what is left out is not in it."""
-        items[:] = [item for item in items if self._wanted(item.function.law, item.callspec.params["bn"])]  # type: ignore[attr-defined]
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Runs before the plan is made, so that what is left out is not in it; the session hears how many are asked anywhere."""
+        wanted = [item for item in items if self._wanted(item.function.law)]  # type: ignore[attr-defined]
+        config.pluginmanager.getplugin("bnspec-session").planned = len({item.function.law for item in wanted})  # type: ignore[attr-defined]
+        items[:] = [item for item in wanted if not self.dtypes or item.callspec.params["bn"] in self.dtypes]  # type: ignore[attr-defined]
 
-    def _wanted(self, law: Law, dtype: str) -> bool:
+    def _wanted(self, law: Law) -> bool:
         names = {law.name, law.chapter}
-        if self.dtypes and dtype not in self.dtypes:
-            return False
         return (not self.only or not names.isdisjoint(self.only)) and names.isdisjoint(self.skip)
 
     def unknown(self) -> str:

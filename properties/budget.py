@@ -24,7 +24,7 @@ CALLS = 2.5
 """Calls of forward or backward in a case, the mean over all laws."""
 
 SECONDS_PER_EXAMPLE = 0.3
-"""What the calls of a run may take for each example that its profile gives to a property: 90 s in the standard profile."""
+"""What the calls in one dtype may take for each example that its profile gives to a property: 90 s in the standard profile."""
 
 SHRINKING = 10.0
 """Seconds that one failure is made smaller for; Hypothesis alone would go on for five minutes."""
@@ -47,9 +47,12 @@ def pace_of(times: Sequence[float]) -> float:
     return float(2.0 ** (round(2 * log2(max(seconds, 1e-9))) / 2))
 
 
-def affordable(examples: int, rows: int, pace: float) -> int:
-    """How many of a profile's `examples` each of `rows` rows gets, at `pace` seconds a call: all of them for fast code."""
-    calls = rows * CALLS * pace
+def affordable(examples: int, properties: int, pace: float) -> int:
+    """How many of a profile's `examples` each of so many properties gets, at `pace` seconds a call: all of them for fast code.
+
+    However many dtypes are asked, and by however many processes: these decide no case.
+    """
+    calls = properties * CALLS * pace
     afforded = inf if calls <= 0 else examples * SECONDS_PER_EXAMPLE / calls
     return examples if afforded >= examples else max(FEWEST_EXAMPLES, int(afforded))
 

@@ -22,7 +22,10 @@ MIN_INFORMATIVE_SHARE = 0.1
 NAMES = {code: name for name, code in CODES.items()}
 """The dtype of a code."""
 
-FAULT_WORDS = {"error": "raised an error", "crash": "ended its process", "timeout": "did not answer in time"}
+FAULT_WORDS = {"error": "raised an error", "crash": "ended its process"}
+
+OUR_FAULT = "bnspec itself failed here, which is its bug and not yours: {}: {}"
+"""Why nothing is known, where that is not the implementation's doing: the kind of error, and what it says."""
 
 
 def settle(row: Row, tally: Tally, error: BaseException | None) -> None:
@@ -30,17 +33,35 @@ def settle(row: Row, tally: Tally, error: BaseException | None) -> None:
     row.examples, row.informative, row.declined = tally.examples - tally.declined, tally.informative, tally.declined
     row.worst_ratio = tally.worst_ratio
     row.status, row.reason = _status(tally, error)
-    shown = _latest(error) if isinstance(error, Flaky) else error
+    shown = _failures(error, tally)[-1] if isinstance(error, Flaky) else error
     if isinstance(shown, Deviation):
         row.counterexample = counterexample(shown.finding)
     elif isinstance(shown, Fault):
-        row.counterexample = {"message": shown.text, "component": shown.op, "trace": steps(shown.trace)}
+        row.counterexample = {"message": _told(shown), "component": shown.op, "trace": steps(shown.trace)}
 
 
-def _latest(flaky: Flaky) -> BaseException | None:
-    """What was raised when the case failed that did not fail again; None where Hypothesis does not say."""
+def _failures(flaky: Flaky, tally: Tally) -> list[BaseException | None]:
+    """What was raised by the case that came out in two ways, one failure or two; as far as Hypothesis does not say, the latest."""
     inner: tuple[BaseException, ...] = getattr(flaky, "exceptions", ())
-    return next((error for error in inner if isinstance(error, Deviation | Fault)), None)
+    return [error for error in inner if isinstance(error, Deviation | Fault)] or [tally.failure]
+
+
+def _two_answers(flaky: Flaky, tally: Tally) -> str:
+    """Both outcomes of the case that came out in two ways, in the order in which they came."""
+    first, *others = _failures(flaky, tally)
+    if others and others[-1] is not first:
+        both = _words(first), _words(others[-1])
+    elif tally.latest is first:
+        both = "the law held", _words(first)
+    else:
+        both = _words(first), _words(tally.latest)
+    return f"the same question got two answers: first {both[0]}; asked again, {both[1]}"
+
+
+def _words(outcome: BaseException | str | None) -> str:
+    """One line about what a case came to."""
+    told = _told(outcome) if isinstance(outcome, Fault) else str(outcome or "it failed")
+    return told.partition("\n")[0]
 
 
 def _status(tally: Tally, error: BaseException | None) -> tuple[str, str]:
@@ -49,17 +70,26 @@ def _status(tally: Tally, error: BaseException | None) -> tuple[str, str]:
     if error is None:
         return _passed(tally)
     if isinstance(error, Deviation):
-        return "fail", str(error).splitlines()[0]
+        return "fail", _words(error)
     if isinstance(error, Fault):
-        said = error.text.strip().splitlines()
-        return error.status, f"{error.op} {FAULT_WORDS.get(error.status, error.status)}" + (f": {said[0]}" if said else "")
+        return error.status, _words(error)
     if isinstance(error, Flaky):
-        return "flaky", "a case that failed did not fail again: the same question got two answers"
+        return "flaky", _two_answers(error, tally)
     if isinstance(error, pytest.skip.Exception):
         return "unsupported", str(error)
     if isinstance(error, Unsatisfiable):
         return _passed(tally)
-    return "not-run", f"bnspec itself failed here, which is its bug and not yours: {type(error).__name__}: {error}"
+    return "not-run", OUR_FAULT.format(type(error).__name__, error)
+
+
+def _told(fault: Fault) -> str:
+    """What a fault says, beginning with the operation that was asked."""
+    said = fault.text.strip()
+    if fault.status == "error" and said.startswith(f"{fault.op} returned"):
+        return said
+    if fault.status == "timeout":
+        return f"{fault.op} gave {said}"
+    return f"{fault.op} {FAULT_WORDS.get(fault.status, fault.status)}" + (f": {said}" if said else "")
 
 
 def _passed(tally: Tally) -> tuple[str, str]:
@@ -119,5 +149,6 @@ def _step(message: Message) -> dict[str, Any]:
     if message.op == "forward":
         training = words["training"] == "1"
         return {"do": "forward", "layer": number_of, "training": training, "layout": words["layout"], **arrays}
-    laid_out = {"layout": words["layout"]} if "layout" in words else {}
-    return {"do": message.op, "layer": number_of, **laid_out, **arrays}
+    said = {name: words[name] for name in ("layout", "how") if name in words}
+    made = {name: int(words[name]) for name in ("to", "state") if name in words}
+    return {"do": message.op, "layer": number_of, **said, **made, **arrays}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, reject, seed, settings
+from hypothesis import reject, seed, settings
 
 from bnspec.convention import NAMED, BadConvention, Convention
 from bnspec.plugs.link import BudgetSpent, Fault, open_link
@@ -19,7 +19,9 @@ from bnspec.plugs.probe import Measured, measure
 from bnspec.plugs.subject import Subject
 from bnspec.properties import judge
 from bnspec.properties.budget import FEWEST_EXAMPLES, MIN_EXAMPLES, Clock, Patience, affordable, pace_of, reduced
+from bnspec.properties.drawing import Remembered, only_from_the_seed, settings_of
 from bnspec.properties.laws import CHAPTERS, Law
+from bnspec.properties.order import in_rounds
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
 from bnspec.properties.stage import Declined, Refused, Stage, current, on_stage
@@ -29,20 +31,6 @@ PATIENCE = 20
 
 NAMED_CHOICES = ("momentum_weighs", "running_var", "debias", "channel_axis")
 """What the name of a convention declares. Defaults, edge cases and what is offered are measured all the same."""
-
-SETTINGS = settings(
-    deadline=None,
-    database=None,
-    derandomize=False,
-    phases=(Phase.explicit, Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-    report_multiple_bugs=False,
-    print_blob=False,
-)
-"""How Hypothesis runs here: the same seed gives the same cases, and a slow implementation is no fault of health."""
-
-CAMPAIGN = settings(SETTINGS, phases=(Phase.explicit, Phase.generate))
-"""The same without shrinking."""
 
 ENOUGH = 2
 """Properties that must fail for a campaign to call an implementation wrong and go on to the next."""
@@ -74,6 +62,7 @@ def open_session(
     in_process: bool = False,
     campaign: bool = False,
     max_seconds: float | None = None,
+    database: str | None = None,
 ) -> Session:
     """Open `target`, measure what it does not declare, and be ready to ask it.
 
@@ -86,7 +75,8 @@ def open_session(
         declared = declared_choices(convention, link.started.text("convention"))
         subject.declared = declared
         measured = measure(subject, declared, dtypes)
-        return Session(subject, measured, examples=examples, seed=seed, campaign=campaign, clock=clock)
+        remembered = None if database is None else Remembered(target, database)
+        return Session(subject, measured, examples=examples, seed=seed, campaign=campaign, clock=clock, database=remembered)
     except BaseException:
         link.close()
         raise
@@ -97,7 +87,10 @@ class Session:
 
     examples   cases a property, before its own share and before what a slow implementation affords
     campaign   for measuring the suite: nothing is shrunk, and the second property that fails ends the run
+    database   what failed in earlier runs, to be asked first
+    enough     properties that must fail to end a campaign; 0: all are asked
     known      whether a row is known to fail: then its failure is not made smaller
+    planned    the number of properties that are asked, here or beside
     """
 
     def __init__(
@@ -109,6 +102,7 @@ class Session:
         seed: int = 0,
         campaign: bool = False,
         clock: Clock | None = None,
+        database: Remembered | None = None,
     ) -> None:
         self.subject = subject
         self.measured = measured
@@ -117,6 +111,9 @@ class Session:
         self.campaign = campaign
         self.clock = clock or Clock()
         self.pace = pace_of(subject.times)
+        self.planned = 0
+        self.settings = settings_of(campaign=campaign, database=database)
+        self.enough = ENOUGH
         self.known: Callable[[Row], bool] = lambda row: False
         self.rows: dict[str, Row] = {}
         self._stages: dict[str, Stage] = {}
@@ -138,7 +135,9 @@ class Session:
         """Give each property its number of cases and its counting, once, and announce the plan."""
         items[:] = [item for item in items if _law(item) is None or _dtype(item) in self.dtypes]
         items.sort(key=self._place)
-        examples = affordable(self.examples, len(items), self.pace)
+        if self.campaign:
+            items[:] = in_rounds(items, self._place)
+        examples = affordable(self.examples, self.planned or len({_law(item) for item in items}), self.pace)
         if slow := reduced(self.examples, examples, self.pace):
             self.measured.warnings.append(slow)
         for item in items:
@@ -157,7 +156,7 @@ class Session:
         seed(f"{self.seed}/{law.name}")(function)
         fewest = MIN_EXAMPLES if examples == self.examples else FEWEST_EXAMPLES
         count = max(fewest, round(examples * law.share))
-        settings(CAMPAIGN if self.campaign else SETTINGS, max_examples=count)(function)
+        settings(self.settings, max_examples=count)(function)
 
     def _place(self, item: pytest.Item) -> tuple[int, int]:
         """Dtype by dtype, chapter by chapter; within a chapter as written."""
@@ -177,7 +176,7 @@ class Session:
             pytest.skip(why)
         self.subject.link.renew()
         self._began[pyfuncitem.nodeid] = perf_counter()
-        with on_stage(stage):
+        with on_stage(stage), only_from_the_seed():
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -197,8 +196,8 @@ class Session:
         if row.status in ("vacuous", "not-run") and report.passed:
             report.outcome, report.longrepr = "failed", row.reason
         item.config.hook.pytest_bnspec_row(row=row)
-        if self.campaign and len({one.property for one in self.rows.values() if one.is_wrong()}) >= ENOUGH:
-            item.session.shouldfail = f"{ENOUGH} properties failed"
+        if self.campaign and 0 < self.enough <= len({one.property for one in self.rows.values() if one.is_wrong()}):
+            item.session.shouldfail = f"{self.enough} properties failed"
         return report
 
     def pytest_unconfigure(self) -> None:
@@ -242,8 +241,11 @@ def _counted(inner: Callable[..., None]) -> Callable[..., None]:
         bn.begin()
         stage.tally.told = False
         try:
+            stage.tally.latest = "it was declined"
             _answered(stage, inner, *args, bn=bn, **drawn)
-        except (Fault, AssertionError):
+            stage.tally.latest = "the law held"
+        except (Fault, AssertionError) as failure:
+            stage.tally.failure = stage.tally.latest = failure
             stage.patience.failed(drawn)
             raise
         finally:

@@ -32,6 +32,7 @@ class Tally:
     why           what the implementation said when it declined
     told          the current example could have told right from wrong
     cut           the run was out of time before all cases were asked
+    failure       the latest failure;  latest: what the latest case came to, the failure itself or words
     """
 
     examples: int = 0
@@ -42,6 +43,8 @@ class Tally:
     why: str = ""
     told: bool = False
     cut: bool = False
+    failure: BaseException | None = None
+    latest: BaseException | str = ""
 
 
 @dataclass

@@ -39,8 +39,46 @@ def test_a_nan_stays_in_its_channel(bn: Subject, case: Case) -> None:
     tolerance = 2 * train_truth(case).bound("y")
     tolerance[:, 0] = np.inf
     assert_same(answer, other, "y", case, tolerance)
+    seen()
     if not np.all(np.isnan(columns(answer, "y", case)[:, 0])):
         reject("y", answer, "the first channel has a NaN in x, so its mean and every y of it must be NaN; some y are numbers")
+
+
+@law("train", "running", against="edge, replaced values", share=0.5)
+@given(case=cases())
+def test_a_nan_reaches_the_running_statistics(bn: Subject, case: Case) -> None:
+    """Required. A NaN in the first channel makes its running mean and variance NaN, and leaves the others' as they are without.
+
+    The mean of what holds a NaN is none: a number in its place is made up, and inference with it looks healthy.
+    """
+    x = case.x.copy()
+    np.moveaxis(x, case.channel_axis, 0)[0, ..., :1] = np.nan
+    answer = unless_refused(bn, case, lambda: bn.train(case.replace(x=x)), "a NaN in x")
+    truth, other = train_truth(case), bn.train(case)
+    seen()
+    for name in ("running_mean", "running_var"):
+        tolerance = 2 * truth.bound(name)
+        tolerance[0] = np.inf
+        assert_same(answer, other, name, case, tolerance)
+        state = getattr(answer, name)
+        if state is not None and not np.isnan(state[0]):
+            reject(name, answer, f"the first channel has a NaN in x, so its {name} must be NaN; it is {state[0]:g}")
+
+
+@law("infer", against="edge, replaced values", share=0.5)
+@given(case=cases(), value=st.sampled_from((np.nan, np.inf, -np.inf)))
+def test_in_inference_what_is_no_number_stays_in_its_place(bn: Subject, case: Case, value: float) -> None:
+    """Required. A NaN or an infinity in x is none in its place of y, and leaves every other y where it was (Alg. 2, line 11)."""
+    x = case.x.copy()
+    first = (0,) * x.ndim
+    x[first] = value
+    answer = unless_refused(bn, case, lambda: bn.infer(case.replace(x=x)), f"{value:g} in x")
+    tolerance = 2 * infer_truth(case).bound("y")
+    tolerance[0, 0] = np.inf
+    assert_same(answer, bn.infer(case), "y", case, tolerance)
+    seen()
+    if np.isfinite(answer.y[first]):
+        reject("y", answer, f"x is {value:g} in its first place, and y is {answer.y[first]:g} there: a number that was made up")
 
 
 @law("train", against="edge, Bessel")
@@ -58,6 +96,26 @@ def test_one_value_a_channel_is_beta_or_an_error(bn: Subject, case: Case) -> Non
         answer = bn.train(single)
         assert_near(answer, train_truth(single), "y")
         _expect_numbers(answer, "one value a channel")
+
+
+@law("train", "infer", against="edge, Bessel, lifecycle", share=0.5)
+@given(case=cases())
+def test_one_value_a_channel_in_passing_does_no_harm(bn: Subject, case: Case) -> None:
+    """Required. After training on a batch, and then on one value a channel, or its refusal, inference still gives numbers.
+
+    The last batch of an epoch may be that small; a NaN that it leaves in the state is found when the model is used.
+    """
+    layer, single = bn.layer(case), np.ascontiguousarray(case.columns(case.x)[:1].astype(case.x.dtype))
+    layer.forward(case.x, training=True)
+    try:
+        layer.forward(from_columns(single, _single(case), case.channel_axis), training=True)
+    except Fault as fault:
+        if fault.status not in ("error", "unsupported"):
+            raise
+    y = layer.forward(case.x, training=False)
+    seen()
+    if not np.isfinite(y.astype(float)).all():
+        reject("y", Answer(y, steps={"y": layer.latest}), "after one value a channel in training, y of inference is no number")
 
 
 def _single(case: Case) -> tuple[int, ...]:

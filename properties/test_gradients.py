@@ -6,12 +6,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnspec.case import Case
-from bnspec.plugs.subject import Subject
+from bnspec import bounds
+from bnspec.case import Case, Gradients
+from bnspec.plugs.subject import Answer, Subject
 from bnspec.properties import differences
-from bnspec.properties.judge import assert_near, assert_same, columns, infer_truth, judge, train_truth
+from bnspec.properties.judge import assert_near, assert_same, columns, infer_truth, judge, shaped, train_truth
 from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
+from bnspec.properties.stage import Refused
+from bnspec.properties.strategies import cases, extreme_cases
 
 PRECISE = ("float32", "float64")
 """In half types a difference of two outputs has no digits left to compare."""
@@ -95,6 +97,49 @@ def test_a_gamma_of_zero_lets_no_gradient_of_x_through(bn: Subject, case: Case) 
     gamma[0] = 0
     silent = case.replace(gamma=gamma)
     assert_near(bn.train_gradients(silent), train_truth(silent), "dx", "dgamma", "dbeta")
+
+
+@law("grad_train", against="gradient, affine, edge", share=0.5)
+@given(case=cases())
+def test_gradients_of_x_are_linear_in_gamma(bn: Subject, case: Case) -> None:
+    """Required. dx of gamma a, plus dx of gamma b, is dx of gamma a + b: y is linear in gamma, and so is its slope.
+
+    b is a or -a, by turns, so that a + b is exact, and 0 in the first channel.
+    """
+    a = case.gamma
+    b = a * np.resize(np.array([-1, 1], a.dtype), a.shape)
+    parts = [case.replace(gamma=gamma) for gamma in (a + b, a, b)]
+    answers, truths = [bn.train_gradients(part) for part in parts], [train_truth(part) for part in parts]
+    got, one, two = (columns(answer, "dx", case) for answer in answers)
+    scale = np.abs(truths[1].value("dx"))
+    tolerance = sum(truth.bound("dx") for truth in truths) + 2.0**-51 * scale
+    judge(answers[0], "dx", got + scale, one + two + scale, tolerance, case=case, why="dx of gamma a + b against those of a and b")
+
+
+@law("grad_train", against="gradient, overflow, underflow, clamped values", share=0.5)
+@given(case=extreme_cases())
+def test_gradients_of_tiny_and_huge_deviations_are_exact(bn: Subject, case: Case) -> None:
+    """Required. From far below sqrt(eps) to near the end of the range: a deviation that is cut off shows in backward."""
+    if bounds.may_overflow(case):
+        raise Refused("an intermediate of a right formula may overflow here")
+    assert_near(bn.train_gradients(case), train_truth(case), "dx", "dgamma", "dbeta")
+
+
+@law("grad_infer", against="mode, gradient, batch dependence", share=0.5)
+@given(case=cases())
+def test_inference_gradients_of_a_sample_are_its_own(bn: Subject, case: Case) -> None:
+    """Required. In inference the first sample's dx stays where it is when the other samples' x and dy become others.
+
+    Only training makes samples depend on each other; its gradient in the place of inference's breaks this.
+    """
+    axis = 1 if case.channel_axis % case.x.ndim == 0 else 0
+    x, dy = case.x.copy(), case.upstream.copy()
+    for values in (x, dy):
+        np.moveaxis(values, axis, 0)[1:] += values.dtype.type(3)
+    alone = case.replace(x=np.take(case.x, [0], axis), dy=np.take(case.upstream, [0], axis))
+    asked = [(one, bn.infer_gradients(one)) for one in (case.replace(x=x, dy=dy), case)]
+    first, other = (Answer(alone.x, gradients=Gradients(np.take(shaped(answer, "dx", one), [0], axis))) for one, answer in asked)
+    assert_same(first, other, "dx", alone, 2 * infer_truth(alone).bound("dx"))
 
 
 @law("grad_train", against="gradient, affine")

@@ -4,11 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bnspec import bounds
 from bnspec.case import Case
 from bnspec.plugs.subject import Answer, Subject
 from bnspec.properties.judge import assert_near, assert_same, infer_truth, shaped
 from bnspec.properties.laws import law
-from bnspec.properties.strategies import cases
+from bnspec.properties.stage import Refused
+from bnspec.properties.strategies import cases, extreme_cases
 
 
 @law("infer", against="mode, eps, formula, parameter order")
@@ -56,6 +58,15 @@ def test_variance_and_eps_may_be_traded(bn: Subject, case: Case, share: float) -
     one, two = infer_truth(lot), infer_truth(traded)
     rounding = np.abs(one.value("y") - two.value("y"))
     assert_same(bn.infer(traded), bn.infer(lot), "y", case, one.bound("y") + two.bound("y") + rounding)
+
+
+@law("infer", against="overflow, underflow, clamped values", share=0.5)
+@given(case=extreme_cases())
+def test_tiny_and_huge_values_are_inferred_alike(bn: Subject, case: Case) -> None:
+    """Required. Running statistics from far below sqrt(eps) to near the end of the range: no x, root or y is cut off on the way."""
+    if bounds.may_overflow(case, training=False):
+        raise Refused("an intermediate of a right formula may overflow here")
+    assert_near(bn.infer(case), infer_truth(case), "y")
 
 
 @law("infer", against="batch dependence, mode")

@@ -14,6 +14,9 @@ from bnspec.properties.strategies import cases
 
 POWERS = st.integers(-6, 6)
 
+FAR_POWERS = st.sampled_from((1, -1, 30, -30, 6, -6, 15, -15))
+"""Squares stay in range even in float32: what is cut off at some fixed size shows at one end or the other."""
+
 
 def rescaled(case: Case, k: int) -> Case:
     """The case with x times 2**k and eps times 4**k."""
@@ -37,9 +40,9 @@ def permuted(values: Array, case: Case) -> Array:
 
 
 @law("train", against="eps, formula", dtypes=("float32", "float64"))
-@given(case=cases(), k=POWERS)
+@given(case=cases(), k=FAR_POWERS)
 def test_scaling_by_a_power_of_two_changes_nothing(bn: Subject, case: Case, k: int) -> None:
-    """Required. BN(2**k x; 4**k eps) = BN(x; eps).
+    """Required. BN(2**k x; 4**k eps) = BN(x; eps), for k of -30 to 30.
 
     Sec. 3.3's scale invariance with eps made honest. eps outside the root, a fixed eps and an absolute cut-off all break it.
     """

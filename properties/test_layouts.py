@@ -4,11 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bnspec.case import LAYOUTS, Case
+from bnspec.plugs.fourth_rank import fourth_rank, half_answer, resized
 from bnspec.plugs.subject import Subject
-from bnspec.properties.judge import assert_near, assert_same, train_truth
+from bnspec.properties.judge import assert_near, assert_same, infer_truth, reject, seen, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.refusals import unless_refused
-from bnspec.properties.stage import current
+from bnspec.properties.rounds import GRADIENTS, backward
+from bnspec.properties.stage import Declined, current
 from bnspec.properties.strategies import cases, large_cases, refolded, wide_cases
 
 STATISTICS = ("running_mean", "running_var")
@@ -44,6 +46,27 @@ def test_gradients_know_nothing_of_memory_layout(bn: Subject, case: Case, layout
     assert_near(answer, train_truth(case), "dx", "dgamma", "dbeta")
 
 
+@law("infer", against="layout, mode", share=0.5)
+@given(case=cases(), layout=st.sampled_from(LAYOUTS[1:]))
+def test_inference_knows_nothing_of_memory_layout(bn: Subject, case: Case, layout: str) -> None:
+    """Required. The same values, however they lie in memory, give the same y in inference: it is often other code than training."""
+    answer = unless_refused(bn, case, lambda: bn.infer(case.replace(layout=layout)), f"{layout} in memory")
+    assert_near(answer, infer_truth(case), "y")
+
+
+@law("grad_train", against="layout, gradient", share=0.5)
+@given(case=cases(), layout=st.sampled_from(LAYOUTS[1:]))
+def test_an_upstream_gradient_may_lie_otherwise_than_x(bn: Subject, case: Case, layout: str) -> None:
+    """Required. A contiguous x and a dy in another memory layout give the same dx, dgamma and dbeta.
+
+    What comes next in a network decides how dy lies: a transposition or a slice leaves views. Strides taken from x misread them.
+    """
+    layer = bn.layer(case)
+    layer.forward(case.x, training=True)
+    answer = unless_refused(bn, case, lambda: backward(layer, case, layout), f"dy {layout} in memory")
+    assert_near(answer, train_truth(case), *GRADIENTS)
+
+
 @law("train", "running", against="axis, rank", share=0.5)
 @given(case=cases())
 def test_positions_are_samples(bn: Subject, case: Case) -> None:
@@ -58,6 +81,23 @@ def test_positions_are_samples(bn: Subject, case: Case) -> None:
 def _one_kind(case: Case, other: Case) -> bool:
     """Whether the convention keeps the same kind of variance for inputs of both ranks."""
     return len({current().convention.variance_kind(asked.x.ndim) for asked in (case, other)}) == 1
+
+
+@law("train", against="axis, rank", share=0.2)
+@given(case=cases(max_values=8), sizes=st.tuples(*[st.integers(1, 3)] * 4))
+def test_a_fourth_rank_is_answered_whole_or_refused(bn: Subject, case: Case, sizes: tuple[int, ...]) -> None:
+    """Required. Code that takes three of the ranks 2 to 5 answers the fourth whole, or it refuses it.
+
+    A y of the right shape with statistics or gradients of a wrong size is neither: a mean for each place on an axis that was
+    forgotten is found only when the state is used. Code for one or two ranks is not asked, nor are ranks that are declared.
+    """
+    rank = fourth_rank(current().convention, bn.declared)
+    if rank is None:
+        raise Declined("no rank of 2 to 5 is left over from three that are offered")
+    wrong = half_answer(bn, resized(case, sizes[: rank - 1]))
+    seen()
+    if wrong:
+        reject("running_mean", None, wrong)
 
 
 @law("train", against="reduction, overflow of counters", share=0.05)
@@ -75,3 +115,10 @@ def test_a_large_batch_is_as_exact_as_a_small_one(bn: Subject, case: Case) -> No
 def test_many_channels_are_normalized_alike(bn: Subject, case: Case) -> None:
     """Required. 31 to 129 channels, never a power of two: what a vector loop leaves over is normalized too."""
     assert_near(bn.train(case), train_truth(case), "y", "running_mean", "running_var")
+
+
+@law("grad_train", against="gradient, channel mixing, partial vectors", share=0.1)
+@given(case=wide_cases())
+def test_many_channels_have_their_own_gradients(bn: Subject, case: Case) -> None:
+    """Required. 31 to 129 channels, never a power of two: each has the dx, dgamma and dbeta of its own values and no other's."""
+    assert_near(bn.train_gradients(case), train_truth(case), *GRADIENTS)

@@ -114,7 +114,7 @@ def test_the_convention_is_of_one_piece(bn: Subject, nothing: None) -> None:
     Which one is free, but it must be one; and where one is declared, it must be that. Asked anew here, in more ways than were
     needed to find it: `bnspec identify` shows the evidence.
     """
-    found = identify(bn.link, bn.declared, ("float32", "float64"))
+    found = identify(bn.link, bn.declared, ("float32", "float64"), bn.weights)
     seen()
     if found.contradictions:
         reject("convention", None, "\n".join(found.contradictions[:4]))

@@ -2,11 +2,14 @@
 
 import numpy as np
 from hypothesis import given
+from hypothesis import strategies as st
 
 from bnspec.case import Case
 from bnspec.plugs.subject import Subject
 from bnspec.properties.judge import assert_near, assert_same, columns, judge, train_truth
 from bnspec.properties.laws import law
+from bnspec.properties.refusals import unless_refused
+from bnspec.properties.rounds import anew, backward
 from bnspec.properties.strategies import cases
 
 
@@ -38,11 +41,25 @@ def test_doubling_the_upstream_gradient_doubles_every_bit(bn: Subject, case: Cas
         assert_same(answer, other, name, case, factor=2.0)
 
 
-@law("grad_train", against="gradient", dtypes=("float32", "float64"))
-@given(case=cases())
-def test_gradients_are_linear_in_the_upstream_gradient(bn: Subject, case: Case) -> None:
-    """Required. dx(v + w) = dx(v) + dx(w): backward multiplies dy by a matrix that does not know dy."""
-    smaller = np.resize(np.array([1.0, -0.5, 0.25, 0.5, -1.0]), case.x.shape).astype(case.x.dtype)
+@law("grad_train", against="gradient, thresholds", share=0.5, dtypes=("float32", "float64"))
+@given(case=cases(), k=st.sampled_from((1, -20, 20, -10, 10, -5)))
+def test_gradients_scale_as_the_upstream_gradient_does(bn: Subject, case: Case, k: int) -> None:
+    """Required. dx, dgamma and dbeta of 2**k dy are 2**k times those of dy: nothing in backward is too small or too large to count.
+
+    A loss that is scaled, as mixed precision does, or divided by the number of samples, scales every gradient and does no more.
+    """
+    scaled = case.replace(dy=case.upstream * case.upstream.dtype.type(2.0**k))
+    one, two = train_truth(scaled), train_truth(case)
+    answer, other = bn.train_gradients(scaled), bn.train_gradients(case)
+    for name in ("dx", "dgamma", "dbeta"):
+        assert_same(answer, other, name, case, one.bound(name) + 2.0**k * two.bound(name), factor=2.0**k)
+
+
+@law("grad_train", against="gradient, thresholds", dtypes=("float32", "float64"))
+@given(case=cases(), size=st.sampled_from((1.0, 2.0**-10)))
+def test_gradients_are_linear_in_the_upstream_gradient(bn: Subject, case: Case, size: float) -> None:
+    """Required. dx(v + w) = dx(v) + dx(w): backward multiplies dy by a matrix that does not know dy, be w as large as v or not."""
+    smaller = size * np.resize(np.array([1.0, -0.5, 0.25, 0.5, -1.0]), case.x.shape).astype(case.x.dtype)
     both = case.upstream + case.upstream * smaller
     # No w is larger than its v, so that the rounded sum less v is exact (Dekker's fast two-sum), and w is what is left.
     parts = [case.replace(dy=dy) for dy in (both, case.upstream, both - case.upstream)]
@@ -69,3 +86,17 @@ def test_an_upstream_gradient_along_x_leaves_only_eps(bn: Subject, case: Case) -
     """Required. With dy = x, dx = gamma inv_std (x - mean) eps / (var + eps): what is left when x is stretched."""
     along = case.replace(dy=case.x.copy())
     assert_near(bn.train_gradients(along), train_truth(along), "dx", "dgamma", "dbeta")
+
+
+@law("grad_train", against="cached activations, in-place arithmetic, accumulation", share=0.5)
+@given(case=cases())
+def test_a_second_backward_is_right_or_refused(bn: Subject, case: Case) -> None:
+    """Recommended. backward twice after one forward, for two upstream gradients, gives the second's gradients, or an error.
+
+    backward reads what forward kept; one that works on it in place answers right once. Freed, as torch frees it, is loud and fine.
+    """
+    layer = bn.layer(case)
+    layer.forward(case.x, training=True)
+    layer.backward(case.upstream + case.x)
+    answer = unless_refused(bn, case, lambda: backward(layer, case), "a second backward")
+    assert_near(answer, train_truth(case), *anew())

@@ -106,6 +106,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     """One run against one target.
 
     suite, laws  version of bnspec, and of its set of laws
+    opening      what came of loading the target, where that failed and nothing could be asked: a status of `Fault`; else ""
     bound        two lines: how the target was called
     adapter      Python source of the adapter used, complete in itself; it defines `class Adapter` with `layer(setup)`
     """
@@ -116,6 +117,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     verdict: Verdict
     scope: list[str]
     reason: str
+    opening: Literal["", "error", "crash", "timeout", "unsupported"] = ""
     grades: dict[str, str] = msgspec.field(default_factory=dict)
     expectations: Literal["met", "unmet", "none"] = "none"
     convention: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -140,8 +142,12 @@ class Records(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
 def save(records: Record | Sequence[Record], path: str | os.PathLike[str]) -> None:
     """Write one record, or several in one file, as indented JSON; a reader sees the old file or the new one, never half of it."""
     document = records if isinstance(records, Record) else Records(reports=list(records))
-    encoded = msgspec.json.encode(_words_for_nonfinite(msgspec.to_builtins(document)))
-    write_atomically(Path(path), msgspec.json.format(encoded, indent=2) + b"\n")
+    write_atomically(Path(path), msgspec.json.format(as_json(document), indent=2) + b"\n")
+
+
+def as_json(document: Any) -> bytes:
+    """A record, or a part of one, as JSON in one line; infinities and NaN as the words that `Number` reads."""
+    return msgspec.json.encode(_words_for_nonfinite(msgspec.to_builtins(document)))
 
 
 def load(path: str | os.PathLike[str]) -> list[Record]:

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from bnspec.reports.calls import array, calls, result
 from bnspec.reports.inert import clean, one_line
 from bnspec.reports.record import Counterexample, Record, Row, write_atomically
-from bnspec.reports.trace import BackwardStep, ForwardStep, LayerStep, RunningStep, Step, Values, bracketed, largest
+from bnspec.reports.trace import BackwardStep, CopyStep, ForwardStep, RunningStep, Values, largest
 from bnspec.reports.verdict import title_of
 
 MARK = "# A failure found by bnspec, on its own: "
 """How the first line of every script begins; only files that begin so are ever removed."""
-
-LAYOUTS = {
-    "contiguous": [],
-    "strided": [
-        "every_second = (slice(None, None, 2),) * x.ndim  # x in memory with gaps of NaN between its numbers",
-        "wide = np.full([2 * size for size in x.shape], np.nan, x.dtype)",
-        "wide[every_second] = x",
-        "x = wide[every_second]",
-    ],
-    "reversed": [
-        "backwards = (slice(None, None, -1),) * x.ndim  # x in memory from its last number to its first",
-        'x = np.array(x[backwards], order="C")[backwards]',
-    ],
-    "fortran": ['x = np.array(x, order="F")  # in memory with the first axis running fastest'],
-    "channels_last": [
-        'x = np.moveaxis(np.array(np.moveaxis(x, {axis}, -1), order="C"), -1, {axis})  # in memory with channels last'
-    ],
-}
-"""The lines that lay out x in memory as `bnspec.layouts` does; `axis` is where its channels are."""
 
 COMPARISON = """\
 # --- what should have come ---
@@ -57,9 +38,23 @@ sys.exit(0 if right.all() else "it differs")
 """
 """The end of a script whose failure is one array that differs."""
 
-NO_ADAPTER = 'sys.exit("the record has no adapter: put a class Adapter with layer(setup) here")'
+LOADING = """\
+# --- how bnspec called it ---
+def cannot_load(kind, error, trace):
+    print(f"the target cannot be loaded ({kind.__name__}: {error}); run this in the directory of the check", file=sys.stderr)
+    os._exit(2)
 
-TELLS = "Exit status 1: the failure is there; 0: it is gone."
+
+sys.excepthook = cannot_load
+"""
+"""What stands before the adapter: a script that finds no target says nothing about the failure, and must not end with 1."""
+
+LOADED = "\nsys.excepthook = sys.__excepthook__\n"
+"""What stands behind the adapter."""
+
+NO_ADAPTER = 'raise NameError("the record has no adapter: put a class Adapter with layer(setup) here")'
+
+TELLS = "Exit status 1: the failure is there; 0: it is gone; 2: the target cannot be loaded."
 SHOWS = "It makes the calls and prints the answers."
 """What a script does, with an array to compare and without."""
 
@@ -103,8 +98,8 @@ def script(record: Record, row: Row) -> str:
     if example is None:
         raise ValueError(f"{row.property} ({row.dtype}) has no counterexample, so there is nothing to reproduce")
     adapter, future = _without_future(record.adapter)
-    parts = [_head(record, row, example), *future, _imports(example), "# --- how bnspec called it ---", adapter, ""]
-    return "\n".join([*parts, "# --- the calls ---", *_calls(example), "", _ending(row, example)])
+    parts = [_head(record, row, example), *future, _imports(example), LOADING, adapter, LOADED]
+    return "\n".join([*parts, "# --- the calls ---", *calls(example.trace), "", _ending(row, example)])
 
 
 def _file_name(row: Row, taken: set[str]) -> str:
@@ -135,69 +130,22 @@ def _imports(example: Counterexample) -> str:
     arrays = [getattr(step, name) for step in example.trace for name in step.__struct_fields__]
     dtypes = {values.dtype for values in [*arrays, example.expected, example.tolerance] if isinstance(values, Values)}
     foreign = sorted(name for name in dtypes if not hasattr(np, name))
-    lines = ["import sys", "from types import SimpleNamespace", ""]
+    hows = {step.how for step in example.trace if isinstance(step, CopyStep)}
+    modules = {"import copy": "deepcopy" in hows, "import os": True, "import pickle": "pickle" in hows, "import sys": True}
+    lines = [*(line for line, needed in modules.items() if needed), "from types import SimpleNamespace", ""]
     lines += [f"import ml_dtypes  # {', '.join(foreign)}: NumPy has none"] if foreign else []
     return "\n".join([*lines, "import numpy as np", ""])
-
-
-def _calls(example: Counterexample) -> list[str]:
-    lines: list[str] = []
-    axes = {step.layer: step.channel_axis for step in example.trace if isinstance(step, LayerStep)}
-    for number, step in enumerate(example.trace):
-        lines += _call(step, number, axes.get(step.layer, 1))
-    return lines
-
-
-def _call(step: Step, number: int, channel_axis: int) -> list[str]:
-    layer = f"layer_{step.layer}"
-    match step:
-        case LayerStep():
-            return [f"{layer} = Adapter().layer({_setup(step)})"]
-        case ForwardStep():
-            laid_out = [line.format(axis=channel_axis) for line in _layout(step.layout)]
-            return [f"x = {_array(step.x)}", *laid_out, f"{_result(number, 'y')} = {layer}.forward(x, training={step.training})"]
-        case BackwardStep():
-            results = ", ".join(_result(number, name) for name in ("dx", "dgamma", "dbeta"))
-            laid_out = [line.format(axis=channel_axis) for line in _layout(step.layout)]
-            there = ["x = dy", *laid_out, "dy = x"] if laid_out else []
-            return [f"dy = {_array(step.dy)}", *there, f"{results} = {layer}.backward(dy)"]
-        case RunningStep():
-            return [f"{_result(number, 'running_mean')}, {_result(number, 'running_var')} = {layer}.running()"]
-
-
-def _layout(name: str) -> list[str]:
-    return LAYOUTS.get(name, [f"# in memory as {name!r}, which this script does not reproduce"])
-
-
-def _setup(step: LayerStep) -> str:
-    given = [(name, getattr(step, name)) for name in step.__struct_fields__ if name != "layer"]
-    said = [f"    {name}={_array(value) if isinstance(value, Values) else repr(value)}," for name, value in given]
-    return "\n".join(["SimpleNamespace(", *said, ")"])
-
-
-def _array(values: Values) -> str:
-    """A NumPy expression; the decimals give back every bit."""
-    words = [f"np.{value}" if value in ("nan", "inf") else "-np.inf" if value == "-inf" else repr(value) for value in values.data]
-    dtype = f"np.{values.dtype}" if hasattr(np, values.dtype) else f"ml_dtypes.{values.dtype}"
-    plain = len(values.shape) <= 2 and values.data
-    body = bracketed(words, values.shape) if plain else f"[{', '.join(words)}]"
-    end = "" if plain else f".reshape({tuple(values.shape)})"
-    return textwrap.fill(f"np.array({body}, dtype={dtype}){end}", 110, subsequent_indent="    ", break_long_words=False)
-
-
-def _result(number: int, name: str) -> str:
-    return f"{name}_{number}"
 
 
 def _results(example: Counterexample) -> list[str]:
     """Every variable that the calls set, in order."""
     names = {ForwardStep: ("y",), BackwardStep: ("dx", "dgamma", "dbeta"), RunningStep: ("running_mean", "running_var")}
-    return [_result(number, name) for number, step in enumerate(example.trace) for name in names.get(type(step), ())]
+    return [result(number, name) for number, step in enumerate(example.trace) for name in names.get(type(step), ())]
 
 
 def _shown(example: Counterexample) -> str | None:
     """The variable that is compared; None where the failure is no array that differs."""
-    name = _result(example.shows.step, example.shows.name) if example.shows else ""
+    name = result(example.shows.step, example.shows.name) if example.shows else ""
     return name if example.expected is not None and name in _results(example) else None
 
 
@@ -205,8 +153,8 @@ def _ending(row: Row, example: Counterexample) -> str:
     shown = _shown(example)
     if not shown or example.expected is None:
         return "\n".join([*(f'print("{name} =", {name})' for name in _results(example)), ""])
-    tolerance = "0.0  # to the bit" if example.tolerance is None else _array(example.tolerance)
-    return COMPARISON.format(expected=_array(example.expected), tolerance=tolerance, got=shown, right=_right(row, example))
+    tolerance = "0.0  # to the bit" if example.tolerance is None else array(example.tolerance)
+    return COMPARISON.format(expected=array(example.expected), tolerance=tolerance, got=shown, right=_right(row, example))
 
 
 def _right(row: Row, example: Counterexample) -> str:

@@ -75,7 +75,29 @@ class RunningStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag
     layer: int
 
 
-Step = LayerStep | ForwardStep | BackwardStep | RunningStep
+class CopyStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="copy"):
+    """The layer `to`, made of `layer` by copy.deepcopy or a round trip through pickle."""
+
+    layer: int
+    to: int
+    how: Literal["deepcopy", "pickle"]
+
+
+class SaveStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="save"):
+    """`layer.save()`, kept under the number `state`."""
+
+    layer: int
+    state: int
+
+
+class LoadStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="load"):
+    """`layer.load(...)` of what was kept under the number `state`."""
+
+    layer: int
+    state: int
+
+
+Step = LayerStep | ForwardStep | BackwardStep | RunningStep | CopyStep | SaveStep | LoadStep
 
 
 class Shows(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,25 @@ def leave_a_child_and_crash() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def leave_daemons() -> None:
+    for _ in range(2):
+        if os.fork():
+            continue
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        with Path("daemons").open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        time.sleep(3600)
+    while not Path("daemons").exists() or Path("daemons").read_text().count("\n") < 2:
+        time.sleep(0.01)
+
+
+def leave_daemons_and_crash() -> None:
+    leave_daemons()
+    os.abort()
+
+
 def fork_and_both_go_on() -> None:
     os.fork()
 
@@ -86,6 +105,8 @@ DEEDS: dict[str, Callable[[], object]] = {
     "close channel": lambda: os.closerange(3, 256),
     "last words": last_words,
     "orphans": leave_a_child_and_crash,
+    "daemons then close": leave_daemons,
+    "daemons then crash": leave_daemons_and_crash,
     "twins": fork_and_both_go_on,
     "warn": warn_with_errors_on,
 }

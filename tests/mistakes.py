@@ -40,6 +40,13 @@ class BatchNorm:
             return scale * dy, self.dgamma, self.dbeta
         dx = dy - (self.dbeta / self.n).reshape(self.shape) - self.x_hat * (self.dgamma / self.n).reshape(self.shape)
         return scale * dx, self.dgamma, self.dbeta
+
+    def get_state(self):
+        return {name: getattr(self, name).copy() for name in ("gamma", "beta", "running_mean", "running_var")}
+
+    def set_state(self, state):
+        for name, values in state.items():
+            setattr(self, name, values.copy())
 """
 
 VAR = "var = (centered * centered).mean(self.axes)"

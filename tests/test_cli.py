@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import COMMAND, QUICK, Done, assert_contract, bnspec, laid_out, records
+from command_line import COMMAND, QUICK, Done, assert_contract, bnspec, is_alive, laid_out, records, until
 
 
 @pytest.fixture(scope="module")
@@ -139,34 +136,40 @@ def test_a_reader_that_goes_away_changes_neither_the_record_nor_the_exit_code(de
     assert records(desk / "unread.json")[0]["verdict"] == "conformant"
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def until(happened: Callable[[], bool], seconds: float = 120.0) -> None:
-    """Wait for something; the limit is only there so that a failure ends."""
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.02)
-
-
-def test_ctrl_c_keeps_what_was_computed_and_leaves_no_child(desk: Path) -> None:
-    command = [*COMMAND, "check", "stops.py", "right.py", "--profile", "smoke", "--timeout", "300", "--json", "cut.json"]
-    with subprocess.Popen(command, cwd=desk, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interruption_keeps_what_was_computed_and_leaves_no_child(how: signal.Signals, jobs: str, desk: Path) -> None:
+    (desk / "waiting").unlink(missing_ok=True)
+    asked = ("stops.py", "right.py", "--profile", "smoke", "--timeout", "300", "--jobs", jobs)
+    command = [*COMMAND, "check", *asked, "--json", "cut.json", "--report", "cut"]
+    with subprocess.Popen(command, cwd=desk, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         until(lambda: (desk / "waiting").exists() or running.poll() is not None)
-        running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=120)
-    (record,) = records(desk / "cut.json")
+        running.send_signal(how)
+        shown, said = running.communicate(timeout=120)
+    record, never = records(desk / "cut.json")
     assert_contract(record)
-    statuses = [row["status"] for row in record["results"]]
-    assert (running.returncode, said, record["verdict"]) == (2, b"", "inconclusive")
+    statuses = {dtype: [row["status"] for row in record["results"] if row["dtype"] == dtype] for dtype in ("float32", "float64")}
+    assert (running.returncode, said, record["verdict"]) == (2, "", "inconclusive")
     assert record["reason"].startswith("interrupted")
-    assert statuses[0] == "pass"
-    assert statuses[-1] == "not-run"
+    assert all(statuses.values())
+    assert {"pass", "not-run"} <= set(statuses["float32"])
+    assert (never["results"], never["reason"]) == ([], "interrupted before the first question")
+    assert {path.parent.name for path in (desk / "cut").rglob("report.json")} == {"stops-py", "right-py"}
+    following = shown.splitlines()[-1]
+    assert following.startswith(f"next: bnspec check {' '.join(asked)} --json cut.json --report cut --resume DIR ")
     child = int((desk / "waiting").read_text())
     until(lambda: not is_alive(child))
+
+
+def test_whatever_is_refused_is_in_the_files_that_were_asked_for(desk: Path) -> None:
+    (desk / "bad.toml").write_text("[[deviation]]\nproperty = 1\n")
+    for option, value in (("--expect", "bad.toml"), ("--convention", "none.toml"), ("--only", "frward"), ("--report", "right.py")):
+        outputs = ("--json", "refused.json") + (("--report", "refused") if option != "--report" else ())
+        done = bnspec(desk, "check", "right.py", "wrong.py", option, value, *outputs)
+        found = records(desk / "refused.json")
+        assert (done.code, done.out, len(found)) == (2, "", 2)
+        for record in found:
+            assert_contract(record)
+            assert done.err == f"bnspec: {record['reason']}\n"
+        (desk / "refused.json").unlink()
+    assert len(list((desk / "refused").rglob("report.json"))) == 2

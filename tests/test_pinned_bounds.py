@@ -1,6 +1,6 @@
 """Every bound is, number for number, what it was when its derivation was last checked: a bound that moves moves verdicts.
 
-Whoever changes one on purpose changes its derivation in reference/bounds.md too, runs this file as a program, and commits what it wrote.
+Whoever changes one on purpose changes its derivation in reference/bounds.md, runs this file as a program, and commits the result.
 """
 
 from __future__ import annotations

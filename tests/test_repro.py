@@ -146,7 +146,7 @@ def test_a_script_is_short_and_never_names_bnspec_in_code() -> None:
     text = script(nonconformant(), row_with(dx_counterexample()))
     code = [line for line in text.replace(WRONG_ADAPTER, "").splitlines() if not line.startswith("#")]
     assert not any("bnspec" in line for line in code)
-    assert len(text.splitlines()) - len(WRONG_ADAPTER.splitlines()) <= 50
+    assert len(text.splitlines()) - len(WRONG_ADAPTER.splitlines()) <= 60
 
 
 def test_a_row_without_a_counterexample_has_no_script() -> None:
@@ -165,3 +165,17 @@ def test_scripts_are_written_beside_the_record_and_stale_ones_go(tmp_path: Path)
     ]
     write_repros(msgspec.structs.replace(record, results=[]), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["repro_mine.py"]
+
+
+def test_a_script_that_cannot_load_its_target_does_not_look_like_a_difference(tmp_path: Path) -> None:
+    for adapter in ("import no_such_module", "from pathlib import Path\nPath('gone.py').read_bytes()", ""):
+        ran = run(script(nonconformant(adapter=adapter), row_with(dx_counterexample())), tmp_path)
+        assert (ran.returncode, ran.stdout) == (2, "")
+        assert ran.stderr.startswith("the target cannot be loaded (")
+        assert ran.stderr.count("\n") == 1
+
+
+def test_an_error_in_the_calls_is_still_an_error(tmp_path: Path) -> None:
+    failing = in_forward("raise ImportError('lazily')")
+    ran = run(script(nonconformant(adapter=failing), row_with(dx_counterexample())), tmp_path)
+    assert (ran.returncode, "ImportError: lazily" in ran.stderr) == (1, True)

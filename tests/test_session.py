@@ -88,7 +88,7 @@ def test_a_right_file_gets_a_row_a_property_and_dtype_in_order(file: Callable[[s
         ("os._exit(3)", "crash", "forward ended its process", "exit"),
         ("os.abort()", "crash", "forward ended its process", "SIGABRT"),
         ("raise IndexError('out of range')", "error", "forward raised an error: IndexError: out of range", "at layer.py:"),
-        ("return", "error", "forward raised an error: forward returned None", "an array shaped"),
+        ("return", "error", "forward returned None", "an array shaped"),
     ],
 )
 def test_a_deed_on_larger_batches_is_shown_at_its_smallest(
@@ -116,7 +116,7 @@ def test_a_hang_is_ended_and_told(file: Callable[[str], str]) -> None:
     )
     row = the(record, "training_output_is_exact")
     assert (row.status, record.verdict) == ("timeout", "nonconformant")
-    assert row.reason.startswith("forward did not answer in time: no answer within")
+    assert row.reason.startswith("forward gave no answer within")
     assert isinstance(row.counterexample.trace[-1], ForwardStep | RunningStep)
     assert the(record, "inference_output_is_exact").status == "pass"
 
@@ -206,7 +206,7 @@ def test_a_row_is_the_same_whatever_else_is_asked(file: Callable[[str], str]) ->
     target = file("if x.size == 12: os._exit(1)")
     rows = {(row.property, row.dtype): row for row in ask(target, only=SMALL).results}
     alone = ask(target, only=("purity",), dtypes=("float64",)).results
-    assert len(alone) == 3
+    assert {row.chapter for row in alone} == {"purity"}
     for row in alone:
         assert msgspec.structs.replace(row, seconds=0.0) == msgspec.structs.replace(rows[row.property, "float64"], seconds=0.0)
 

@@ -12,11 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from bnspec.plugs.lastwords import tidy
+from bnspec.plugs.lastwords import CALLS, tidy, told_place
 from bnspec.plugs.worker import Job
 
 BIRTH_LIMIT = 120.0
 """Seconds that the nursery may take for an order; importing a framework beforehand is part of it."""
+
+REAP_LIMIT = 5.0
+"""Seconds that it may take to tell how a child ended; one that a child has stopped never does."""
 
 FAREWELL = 5.0
 """Seconds that the nursery may take to end."""
@@ -73,8 +76,10 @@ class Ending:
         return fact + self.last_words()
 
     def last_words(self) -> str:
-        """What it printed last, on lines of its own; "" where it printed nothing."""
-        return f"\nlast words:\n{words}" if (words := tidy(self.words)) else ""
+        """Where it was, if it could tell, and what it printed last, on lines of their own; "" where there is nothing."""
+        place, words = told_place(self.words), tidy(self.words)
+        label = "" if words.startswith(CALLS) else "last words: "
+        return (f"\nat {place}" if place else "") + (f"\n{label}{words}" if words else "")
 
 
 class Nursery:
@@ -82,7 +87,6 @@ class Nursery:
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair()
-        self._socket.settimeout(BIRTH_LIMIT)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "bnspec.plugs.nursery", str(theirs.fileno())],
@@ -114,7 +118,7 @@ class Nursery:
 
     def reap(self, pid: int) -> Ending:
         """How a child ended whose channel has ended."""
-        return Ending(**self._order({"do": "reap", "pid": pid}))
+        return Ending(**self._order({"do": "reap", "pid": pid}, limit=REAP_LIMIT))
 
     def close(self) -> None:
         """End the nursery and every child that is left. One that is stuck in an import is killed, and its children with it."""
@@ -126,13 +130,15 @@ class Nursery:
             self._process.kill()
             self._process.wait()
 
-    def _order(self, order: Mapping[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
+    def _order(self, order: Mapping[str, Any], descriptors: Sequence[int] = (), limit: float = BIRTH_LIMIT) -> dict[str, Any]:
+        self._socket.settimeout(limit)
         line = json.dumps(order).encode() + b"\n"
         try:
             sent = socket.send_fds(self._socket, [line], list(descriptors))
             self._socket.sendall(line[sent:])
             answer = self._answers.readline()
         except (ConnectionError, TimeoutError):
+            self._process.kill()  # whether it was stopped or ended, it is to be no more
             answer = b""
         if not answer:
             raise NurseryDied("the fork server of bnspec ended; its last lines on stderr say why")

@@ -28,7 +28,7 @@ sys.path.insert(0, str(PATH.resolve().parent))  # the file may import its neighb
 spec = importlib.util.spec_from_file_location({stem!r}, PATH)
 module = importlib.util.module_from_spec(spec)
 sys.modules.setdefault(spec.name, module)
-spec.loader.exec_module(module)
+exec(spec.loader.source_to_code(PATH.read_bytes(), spec.origin), vars(module))  # its text, and no cache that lies beside it
 """
 """How an adapter opens a file, by the path as the user gave it."""
 

@@ -137,6 +137,6 @@ def construct(label: str, subject: type, constructor: Constructor) -> Any:
     arguments = {name: given[role] for role, name in constructor.arguments.items()} | dict(constructor.fixed)
     try:
         return subject(**arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         call = ", ".join(written(arguments))
         raise TargetError(f"{label.partition('(')[0]}({call}) raised {type(error).__name__}: {error}") from error

@@ -9,6 +9,10 @@ from bnspec.protocol import Message
 Status = Literal["error", "crash", "timeout", "unsupported"]
 
 
+MAX_TEXT = 8000
+"""Characters of a refusal that are kept. What the Python end says is shorter; others may say what they like."""
+
+
 class Fault(Exception):
     """A request had no answer.
 
@@ -44,10 +48,19 @@ def deliver(outcome: list[Message] | Fault) -> list[Message]:
     return outcome
 
 
+def opening(outcome: list[Message] | Fault) -> list[Message] | Fault:
+    """The outcome of the first request of all. Where it is a death or a silence, it says that this was while loading."""
+    if not isinstance(outcome, Fault) or outcome.status not in ("crash", "timeout"):
+        return outcome
+    said, _, more = outcome.text.partition("\n")
+    sentence = f"its process {said}" if outcome.status == "crash" else f"{said}, three times --timeout"
+    return Fault(outcome.status, f"it cannot be loaded: {sentence}\n{more}".rstrip(), outcome.op)
+
+
 def refusal_in(replies: list[Message], ops: list[str]) -> Fault | None:
     """The fault that the first bad reply tells of."""
     for reply, op in zip(replies, ops, strict=False):
         if not reply.ok:
             status: Status = "unsupported" if reply.words.get("kind") == "unsupported" else "error"
-            return Fault(status, reply.text("text", "no reason was given"), op)
+            return Fault(status, reply.text("text", "no reason was given")[:MAX_TEXT], op)
     return None

@@ -6,7 +6,7 @@ other orders of calls, and the declaration, if there is one, against behaviour.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from bnspec.case import Case
 from bnspec.convention import Convention
 from bnspec.plugs.faults import BudgetSpent, Fault
+from bnspec.plugs.fourth_rank import fourth_rank, half_answer, resized
 from bnspec.plugs.link import Link
 from bnspec.plugs.offers import answered, pair_case
 from bnspec.plugs.probe import CLOSE, MOMENTA, Measured, batch_weights, measure
@@ -35,15 +36,17 @@ class Identity:
     warnings: list[str] = field(default_factory=list)
 
 
-def identify(link: Link, declared: Mapping[str, Any], dtypes: Iterable[str]) -> Identity:
-    """Measure everything, believing no declaration; then compare it with the declaration."""
+def identify(link: Link, declared: Mapping[str, Any], dtypes: Iterable[str], before: Sequence[float] = ()) -> Identity:
+    """Measure everything, believing no declaration; then compare with the declaration, and with the weights measured `before`."""
     subject = Subject(link)
     measured = measure(subject, {name: declared[name] for name in ("ranks", "channel_axis") if name in declared}, dtypes)
     found = Identity(link.started.text("name"), measured.convention, warnings=measured.warnings)
     offered = [dtype for dtype, refused in measured.dtypes.items() if not refused]
     _shape_evidence(found, measured)
+    _rank_evidence(subject, found, declared, offered)
     if "running" in subject.scope:
         _averaging_evidence(subject, found, offered)
+        _same_again(found, before, subject.weights)
         _variance_evidence(subject, found, offered)
     _edge_evidence(found)
     _compare(found, declared)
@@ -61,6 +64,13 @@ def _shape_evidence(found: Identity, measured: Measured) -> None:
     found.evidence["output_dtype"] = "offered: " + ", ".join(name for name, why in measured.dtypes.items() if not why)
     if refused:
         found.warnings.append(refused)
+
+
+def _rank_evidence(subject: Subject, found: Identity, declared: Mapping[str, Any], dtypes: list[str]) -> None:
+    """Whether the one rank that is left, if it is one, is refused, or answered by halves."""
+    rank = fourth_rank(found.convention, declared)
+    if rank is not None and dtypes and (wrong := half_answer(subject, resized(pair_case(subject, dtypes[0]), [2] * (rank - 1)))):
+        found.contradictions.append(wrong)
 
 
 def _averaging_evidence(subject: Subject, found: Identity, dtypes: list[str]) -> None:
@@ -83,6 +93,14 @@ def _averaging_evidence(subject: Subject, found: Identity, dtypes: list[str]) ->
     found.evidence["momentum_default"] = "without a momentum the first step went the way of this one"
     mean, var = convention.running_start
     found.evidence["running_start"] = f"a fresh layer shows mean {mean:g} and variance {var:g}"
+
+
+def _same_again(found: Identity, before: Sequence[float], now: Sequence[float]) -> None:
+    """Whether the first questions of a run get the same answers in the middle of it."""
+    if len(before) == len(now) and not np.allclose(before, now, atol=CLOSE, equal_nan=True):
+        found.contradictions.append(
+            f"when first asked, the running mean went {_listed(before)} of the way to its batch; when asked again, {_listed(now)}"
+        )
 
 
 def _variance_evidence(subject: Subject, found: Identity, dtypes: list[str]) -> None:

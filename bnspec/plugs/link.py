@@ -9,6 +9,7 @@ from __future__ import annotations
 import bdb
 import io
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Literal, Protocol, Self
 
 from bnspec.implementation import Implementation
+from bnspec.plugs import trial
 from bnspec.plugs.adapter import TargetError
 from bnspec.plugs.births import Living, Nursery
 from bnspec.plugs.faults import BudgetSpent, Fault, deliver, refusal_in
 from bnspec.plugs.program import Program, command_of
+from bnspec.plugs.ration import Outcome
 from bnspec.plugs.remote import Remote
 from bnspec.plugs.worker import WHERE, Job, find_loader
 from bnspec.protocol import VERSION, Message, encode, receive
@@ -32,6 +35,9 @@ LOADER = "bnspec.plugs.load:load"
 
 OWN_MODULES = ("bnspec.plugs.worker", "bnspec.plugs.load")
 """What every child needs of ours."""
+
+TRIAL = f'File "{trial.__file__}"'
+"""What the last words of a child contain that was trying the code."""
 
 PRELOADED = ("torch",)
 """Frameworks that may be imported before a fork. The import starts no threads, which forking would lose."""
@@ -101,7 +107,8 @@ class Child(Remote, Link):
     kind     "fork": from a server that has them imported, milliseconds a restart; "spawn": a new Python each time
 
     Once the implementation has been seen to import torch, the fork server imports it too, before the next fork. If that ends
-    the fork server, children are spawned from then on.
+    the fork server, children are spawned from then on. If trying the code, to see how it is to be called, ends the first child,
+    it is called as its text suggests, and ends one of those that answer questions.
     """
 
     def __init__(
@@ -113,10 +120,23 @@ class Child(Remote, Link):
         kind: Literal["fork", "spawn"] = "fork",
         loader: str = LOADER,
     ) -> None:
-        self._job = Job(target=target, loader=loader, path=list(sys.path), directory=str(Path.cwd()))
+        self._job = Job(target=target, loader=loader, path=importable(), directory=str(Path.cwd()), trying=True)
         self._preload = (*preload, *OWN_MODULES)
         self._kind = kind
         super().__init__(timeout=timeout, asks_where=WHERE)
+
+    def _open(self) -> Outcome:
+        outcome = super()._open()
+        if not isinstance(outcome, Fault) or not self._ended_in_trial(outcome):
+            return outcome
+        self._job["trying"] = False
+        return outcome if isinstance(again := super()._open(), Fault) else again
+
+    def _ended_in_trial(self, fault: Fault) -> bool:
+        """Whether the code may have been on trial when it ended the process, or wanted to be taken for the user's Ctrl-C."""
+        if fault.status == "error":
+            return fault.text.startswith(KeyboardInterrupt.__name__)
+        return fault.status == "crash" or not self.ending.words or TRIAL in self.ending.words
 
     def _birth(self, nursery: Nursery, *, careful: bool = False) -> Living:
         if careful:
@@ -137,6 +157,15 @@ def open_link(target: str, *, in_process: bool = False, timeout: float = 10.0) -
     root = re.split(r"[.:/]", target)[0]
     preload = ("numpy", root) if root in PRELOADED else ("numpy",)
     return Child(target, timeout=timeout, preload=preload, kind="spawn" if root in NEVER_FORKED else "fork")
+
+
+def importable() -> list[str]:
+    """Where code under test may be imported from: wherever the judge imports from, and what PYTHONPATH names beside that.
+
+    The command line leaves the current directory out of its own path.
+    """
+    named = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    return [*sys.path, *(place for place in named if place not in sys.path)]
 
 
 def _carried(message: Message) -> Message:

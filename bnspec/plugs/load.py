@@ -18,6 +18,7 @@ from bnspec.plugs.code import beside, find, is_adapter, only_candidate, open_cod
 from bnspec.plugs.gradients import with_orders
 from bnspec.plugs.reading import find_method
 from bnspec.plugs.target import Found, parse, written
+from bnspec.plugs.trial import TRYING
 
 __all__ = ["TargetError", "load"]
 
@@ -39,7 +40,8 @@ def load(target: str) -> Bound:
         label = f"{parts.place}:{name}" + (f"({', '.join(written(parts.keywords))})" if parts.keywords else "")
         binding = _bind(Found(label, find(code, name), parts.keywords, beside(code, name)))
         script.run(code.reach({"Target": name, **_held(name, binding.beside)}) + binding.body)
-        return finish(script, f"bound: {binding.bound}\nassumed: {binding.assumed}")
+        untried = "" if TRYING.get() else "what it returns, since trying it ended the process; "
+        return finish(script, f"bound: {binding.bound}\nassumed: {untried}{binding.assumed}")
 
 
 def _held(name: str, beside: Mapping[str, str]) -> dict[str, str]:

@@ -79,6 +79,14 @@ SWITCHES = {
 }
 """Constructor arguments that, given False, make a layer without some of its parts."""
 
+STATES = (
+    ("statedict", "loadstatedict"),
+    ("getstate", "setstate"),
+    ("getstatedict", "setstatedict"),
+    ("getweights", "setweights"),
+)
+"""Pairs of methods: what gives all that a layer holds, and what takes it."""
+
 TRAINING_FLAGS = ("training", "train", "istraining", "istrain", "trainflg", "trainflag", "trainingmode", "trainmode", "trainable")
 INFERENCE_FLAGS = _words(
     "eval istest iseval test evaluate inference isinference evalmode testmode inferencemode deterministic userunningaverage predict"

@@ -16,6 +16,8 @@ from bnspec.plugs.anatomy import Anatomy, dissect
 from bnspec.plugs.constructor import CHANNELS, ROLES
 from bnspec.plugs.gradients import ALONE, DOCUMENTED, Order, order_of
 from bnspec.plugs.reading import find_method, required_of
+from bnspec.plugs.returned import returned_names
+from bnspec.plugs.states import whole_lines
 from bnspec.plugs.target import Found
 from bnspec.plugs.trial import is_output, tried
 from bnspec.plugs.values import Place, find_entry, find_value
@@ -109,11 +111,16 @@ def _watched(parts: Anatomy, said: Sequence[str]) -> Calls:
         return getattr(layer.bn, method)(np.array(y), *cache), layer.bn
 
     seen = tried(_body(parts, calls), {"Target": type(parts.layer)}, parts.known, differentiate)
-    returned, layer = (None, parts.layer) if isinstance(seen, Exception) else seen
+    returned, layer = (_documented(parts, method), parts.layer) if isinstance(seen, Exception) else seen
     order = order_of(returned, said)
     if order is None:
         return replace(calls, backward="")
     return replace(calls, order=order, places=_gradient_places(parts, layer) if order == ALONE else {})
+
+
+def _documented(parts: Anatomy, method: str) -> Sequence[str] | None:
+    """What stands in for the result of a backward that fails on trial: by its text a triple, or dx alone; it may fail later."""
+    return DOCUMENTED if returned_names(getattr(parts.layer, method), len(DOCUMENTED)) else None
 
 
 WHOLE = Calls(returns_more=True)
@@ -144,12 +151,12 @@ def _gradient_places(parts: Anatomy, layer: Any) -> dict[str, str]:
 
 
 def _body(parts: Anatomy, calls: Calls) -> str:
-    more = _backward_lines(parts, calls) + _running_lines(parts)
+    more = [*_backward_lines(parts, calls), *_running_lines(parts), *whole_lines(parts.layer)]
     return LAYER.format(
         name=parts.name,
         label=parts.label,
         forward=indented(2, *_forward_lines(parts, calls)),
-        more=indented(1, *more) + "\n" if more else "",
+        more=indented(1, *more) + "\n",
         construct=indented(2, *parts.constructor.lines(), *_write(parts)),
     )
 

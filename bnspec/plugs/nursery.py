@@ -8,7 +8,8 @@ and answers are lines of JSON on a socket, and descriptors travel beside them:
     {"do": "reap", "pid": 4711}                                        ->  {"code": -11, "words": "...", "lingered": false}
 
 When the socket ends, so do all children with all of theirs, and then the nursery. It has one thread, and imports none of the user's
-code: that is what makes forking it safe.
+code: that is what makes forking it safe. On Linux it inherits what its children leave behind in sessions of their own, and ends
+that too.
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ import gc
 import importlib
 import json
 import os
-import resource
 import select
 import signal
 import socket
 import sys
 import time
-import traceback
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any
+
+from bnspec.plugs.newborn import grow_up
 
 KEPT_WORDS = 16 * 1024
 """Bytes of a child's output that are kept, the latest ones. A flood costs time, and neither memory nor disk."""
@@ -36,8 +38,8 @@ KEPT_WORDS = 16 * 1024
 GRACE = 0.5
 """Seconds between the end of a child's channel and its death; a child that merely closed the channel is killed then."""
 
-PR_SET_PDEATHSIG = 1
-"""Linux, prctl(2): the signal to get when the parent dies."""
+PR_SET_CHILD_SUBREAPER = 36
+"""Linux, prctl(2): become the parent of descendants that lose theirs."""
 
 
 @dataclass
@@ -73,6 +75,8 @@ class Nursery:
         for pid in self.wards:
             kill_group(pid)
             os.waitpid(pid, 0)
+        self.wards.clear()
+        self._end_strays()
 
     def _next_order(self) -> tuple[dict[str, Any], list[int]] | None:
         """The next order with its descriptors, listening to the children meanwhile; None when the judge is gone."""
@@ -130,6 +134,7 @@ class Nursery:
         self._listen(timeout=0)  # one look empties a pipe; to look until it ends is to wait for whoever else has it open
         for ear in self.wards.pop(pid).ears:
             os.close(ear)
+        self._end_strays()
         return {"code": os.waitstatus_to_exitcode(status), "words": ward.words.decode(errors="replace"), "lingered": lingered}
 
     def _await_end(self, pid: int) -> int | None:
@@ -141,6 +146,21 @@ class Nursery:
                 return status
             self._listen(timeout=0.001)
         return None
+
+    def _end_strays(self) -> None:
+        """End what dead children left in groups of their own, and what that leaves in turn."""
+        while strays := children() - self.wards.keys():
+            for pid in strays:
+                kill_group(pid)
+                os.waitpid(pid, 0)
+
+
+def children() -> set[int]:
+    """The children of this process, those included that it has inherited; none where the system does not tell."""
+    try:
+        return set(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+    except OSError:
+        return set()
 
 
 def kill_group(pid: int) -> None:
@@ -159,45 +179,8 @@ def preload(modules: list[str]) -> None:
     gc.freeze()  # a collection in a child would otherwise write to, and so copy, the pages that it shares with the nursery
 
 
-def grow_up(order: dict[str, Any], descriptors: list[int], mouth: int, others: list[int]) -> NoReturn:
-    """The first lines of a new child, up to its own work, which it does not return from."""
-    try:
-        for descriptor in others:
-            os.close(descriptor)
-        requests, replies, *stdout = descriptors
-        separate()
-        os.dup2(requests if stdout else os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(stdout[0] if stdout else mouth, 1)
-        os.dup2(mouth, 2)
-        if order["argv"]:
-            become_program(order["argv"], requests, replies)
-        importlib.import_module("bnspec.plugs.worker").live(order["job"], requests, replies)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(127)
-
-
-def separate() -> None:
-    """Be a group of one's own, so that a kill reaches one's children; die with the nursery; leave no core files."""
-    nursery = os.getppid()
-    os.setsid()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != nursery:  # it died before it was listened for
-            os._exit(127)
-
-
-def become_program(argv: list[str], requests: int, replies: int) -> NoReturn:
-    """Replace this process by a program that finds its channel in BNSPEC_IN and BNSPEC_OUT."""
-    for descriptor in (requests, replies):
-        os.set_inheritable(descriptor, True)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and what is ignored stays so in a new program
-    os.execve(argv[0], argv, {**os.environ, "BNSPEC_IN": str(requests), "BNSPEC_OUT": str(replies)})
-
-
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
     Nursery(socket.socket(fileno=int(sys.argv[1]))).run()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -77,22 +78,27 @@ def find_ranks(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[s
     Channels last are taken only where channels first fail. The first dtype in which any rank is answered decides.
     """
     axes = [declared["channel_axis"]] if "channel_axis" in declared else [1, -1]
+    told: dict[int, str] = {}
     for dtype in sorted(dtypes, key=lambda name: name in HALF_DTYPES):
-        told: dict[str, None] = {}
         ranks = declared.get("ranks", RANKS)
         offered = {axis: _offered(subject, ranks, axis, dtype, told, guessed=axis != axes[0]) for axis in axes}
         axis = max(axes, key=lambda axis: (sum(rank > 2 for rank in offered[axis][0]), axis == axes[0]))
-        warnings += told
         found, subject.withheld = offered[axis]
         if found:
-            return {"ranks": found, "channel_axis": axis}
-    return {"ranks": [2], "channel_axis": axes[0]}
+            break
+    else:
+        found, axis = [2], axes[0]
+    warnings += [words for rank, words in told.items() if rank not in found]
+    return {"ranks": found, "channel_axis": axis}
 
 
 def _offered(
-    subject: Subject, ranks: Iterable[int], axis: int, dtype: str, told: dict[str, None], *, guessed: bool
+    subject: Subject, ranks: Iterable[int], axis: int, dtype: str, told: dict[int, str], *, guessed: bool
 ) -> tuple[list[int], tuple[str, ...]]:
-    """The ranks that are answered, and what of a setup is withheld for that; the first of them decides the latter."""
+    """The ranks that are answered, and what of a setup is withheld for that; the first of them decides the latter.
+
+    told   rank -> a warning, where there is one why it is not asked; 0 -> one that concerns all ranks
+    """
     found: list[int] = []
     subject.withheld = ()
     for rank in ranks:
@@ -103,11 +109,11 @@ def _offered(
             answer = _withhold(subject, case, answer)
         if isinstance(answer, Answer) and answer.y.shape == case.x.shape:
             if guessed and rank > 2 and _position_by_position(subject, case, answer):
-                told[BY_POSITION] = None
+                told[0] = BY_POSITION
             else:
                 found.append(rank)
-        elif isinstance(answer, Fault) and answer.status in ("crash", "timeout"):
-            told[f"rank {rank} is not asked, since it ended in a {answer.status}: {first_line(answer)}"] = None
+        elif isinstance(answer, Fault) and answer.status in ("crash", "timeout") and not guessed:
+            told.setdefault(rank, f"rank {rank} is not asked, since it ended in a {answer.status}: {first_line(answer)}")
     return found, subject.withheld if found else ()
 
 
@@ -127,18 +133,32 @@ def _unlike_sizes(subject: Subject, rank: int, axis: int, dtype: str) -> Case:
 
 
 def _withhold(subject: Subject, case: Case, refusal: Fault) -> Answer | Fault:
-    """Find the parts of the setup without which the case is answered; the last answer, or the refusal where none helps."""
-    subject.withheld = PARTS
-    if isinstance(tried(subject, case), Fault):
-        subject.withheld = ()
-        return refusal
-    refused = []
-    for name in PARTS:
-        subject.withheld = tuple(other for other in PARTS if other != name)
-        if isinstance(tried(subject, case), Fault):
-            refused.append(name)
-    subject.withheld = tuple(refused)
-    return tried(subject, case)
+    """Find the fewest parts of the setup without which the case is answered; that answer, or the refusal where none helps.
+
+    One part alone, then all, then two and more: code that refuses to be given eps may well refuse to be left without gamma.
+    """
+    texts = {refusal.text}
+    for names in (*combinations(PARTS, 1), PARTS, *(some for count in range(2, len(PARTS)) for some in combinations(PARTS, count))):
+        if len(names) == 2 and len(texts) == 1:
+            break  # nothing that was left out made any difference: it is no part of the setup that is refused
+        subject.withheld = names
+        answer = tried(subject, case)
+        if not isinstance(answer, Fault):
+            return _put_back(subject, case, answer)
+        texts.add(answer.text)
+    subject.withheld = ()
+    return refusal
+
+
+def _put_back(subject: Subject, case: Case, answer: Answer) -> Answer:
+    """Give again, one by one, the withheld parts that need not be; the answer to what is given in the end."""
+    for name in subject.withheld:
+        held, subject.withheld = subject.withheld, tuple(other for other in subject.withheld if other != name)
+        if isinstance(again := tried(subject, case), Fault):
+            subject.withheld = held
+        else:
+            answer = again
+    return answer
 
 
 def find_dtypes(subject: Subject, dtypes: Iterable[str]) -> dict[str, str]:

@@ -20,6 +20,9 @@ RESTART_SECONDS = 10.0
 HANGS = 10
 """Hangs for one property; each costs the whole time limit."""
 
+FULL_WAITS = 3
+"""Hangs of a run that may take the whole time limit."""
+
 SAMPLES = 201
 """Latest answers whose times are remembered."""
 
@@ -29,17 +32,25 @@ Outcome = list[Message] | Fault
 
 @dataclass(frozen=True)
 class Packet:
-    """A request on its way: its operation, the layer it is about, and its bytes, still without an id."""
+    """A request on its way: its operation, the layer it is about, and its bytes, still without an id.
+
+    makes, takes   what else there is after it, and what else it needs: the layer that a copy makes, the state that is saved
+                   or loaded
+    """
 
     op: str
     layer: str
     line: bytes
     payload: bytes
+    makes: str = ""
+    takes: str = ""
 
     @classmethod
     def of(cls, request: Message) -> Packet:
         """The request, encoded once, for hashing and for sending."""
-        return cls(request.op, request.words.get("layer", ""), *pack(request))
+        words, state = request.words, f"state {request.words.get('state')}"
+        makes = {"copy": words.get("to", ""), "save": state}.get(request.op, "")
+        return cls(request.op, words.get("layer", ""), *pack(request), makes, state if request.op == "load" else "")
 
     def numbered(self, number: int) -> bytes:
         """What is sent; the reply must carry the same id."""
@@ -69,33 +80,48 @@ class Budget:
 
 
 class Pace:
-    """How long an answer may take: `timeout` seconds, and after the first hang what the answers so far suggest.
+    """How long an answer may take: `timeout` seconds, and after a hang what the answers so far suggest.
 
     The shorter limit is 20 medians but at least 0.2 s, and at least twice the slowest answer there was: a first call that
-    compiles is slow again in each new child, and is no hang.
+    compiles is slow again in each new child, and is no hang. It holds for the rest of the property, and for requests that are
+    no larger than some that were answered; after `FULL_WAITS` hangs it holds for all.
     """
 
     def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         self._times: deque[float] = deque(maxlen=SAMPLES)
         self._slowest = 0.0
+        self._largest = 0
+        self._hung = False
+        self._waits = 0
+
+    def renew(self) -> None:
+        """For the next property: what hung in another one says little about its cases."""
         self._hung = False
 
-    def took(self, seconds: float) -> None:
-        """An answer came after this long."""
+    def took(self, seconds: float, size: int) -> None:
+        """An answer to a request of so many bytes came after this long."""
         self._times.append(seconds)
         self._slowest = max(self._slowest, seconds)
+        self._largest = max(self._largest, size)
 
-    def hung(self) -> None:
-        """An answer did not come."""
+    def hung(self, limit: float) -> None:
+        """An answer did not come within the limit."""
         self._hung = True
+        self._waits += limit >= self._timeout
 
-    @property
-    def limit(self) -> float:
-        """Seconds that the next answer may take."""
-        if not self._hung or not self._times:
+    def limit(self, size: int) -> float:
+        """Seconds that the answer to a request of so many bytes may take."""
+        hurried = (self._hung and size <= self._largest) or self._waits >= FULL_WAITS
+        if not hurried or not self._times:
             return self._timeout
         return min(self._timeout, max(0.2, 20 * statistics.median(self._times), 2 * self._slowest))
+
+    def said(self, limit: float) -> str:
+        """A limit in words; a shorter one is explained."""
+        if limit >= self._timeout or not self._times:
+            return f"{limit:.2g} s"
+        return f"{limit:.2g} s, {limit / max(statistics.median(self._times), 1e-9):,.0f} times the usual"
 
 
 class Memory:
@@ -118,10 +144,12 @@ class Memory:
         whole = hashlib.blake2b(digest_size=16)
         for packet in packets:
             before = b"" if packet.op == "layer" else self._histories.get(packet.layer, b"")
-            history = hashlib.blake2b(before, digest_size=16)
+            history = hashlib.blake2b(before + self._histories.get(packet.takes, b""), digest_size=16)
             history.update(b"%d %b\n" % (len(packet.line), packet.line))
             history.update(packet.payload)
             self._histories[packet.layer] = history.digest()
+            if packet.makes:
+                self._histories[packet.makes] = history.digest()
             whole.update(history.digest())
         return whole.digest()
 
@@ -133,8 +161,10 @@ class Memory:
         for packet in packets:
             if packet.op == "layer":
                 self._lost.pop(packet.layer, None)
-            elif packet.layer in self._lost:
-                return self._lost[packet.layer]
+            elif lost := self._lost.get(packet.layer) or self._lost.get(packet.takes):
+                return lost
+            if packet.makes:
+                self._lost.pop(packet.makes, None)
         return None
 
     def answered(self, key: bytes, packets: Sequence[Packet], outcome: Outcome) -> None:
@@ -142,6 +172,8 @@ class Memory:
         for packet in packets:
             if packet.op == "layer":
                 self._talks[packet.layer] = {}
+            if packet.makes:
+                self._talks[packet.makes] = {}
             self._talks.setdefault(packet.layer, {})[key] = outcome
 
     def died(self, key: bytes, fault: Fault) -> None:

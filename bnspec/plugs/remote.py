@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Self
 
 from bnspec.plugs.births import Ending, Living, Nursery, NurseryDied
-from bnspec.plugs.faults import BudgetSpent, Fault, deliver, refusal_in
+from bnspec.plugs.faults import BudgetSpent, Fault, deliver, opening, refusal_in
 from bnspec.plugs.ration import Budget, Memory, Outcome, Pace, Packet
 from bnspec.plugs.watchdog import Watchdog
-from bnspec.protocol import VERSION, BadMessage, Message, receive
+from bnspec.protocol import VERSION, BadMessage, Message, receive, room
 
 AHEAD = 16 * 1024
 """Bytes of requests that may be sent before the first answer is read.
@@ -27,12 +27,19 @@ Longer lists go one by one: a request and its answer never travel at the same ti
 START_PATIENCE = 3.0
 """Time limits that the answer to start may take: it waits for the imports of a framework."""
 
+QUOTED = 200
+"""Characters of a wrong reply that are shown."""
+
 FAREWELL = 1.0
 """Seconds that a child may take over stop."""
 
 
 class Remote(ABC):
-    """A link to a process that is started, and started again after a crash or a hang. `started` is its latest reply to start."""
+    """A link to a process that is started, and started again after a crash or a hang.
+
+    started   its latest reply to start
+    ending    how the latest process that ended did so
+    """
 
     def __init__(self, *, timeout: float, asks_where: signal.Signals | None) -> None:
         self._timeout = timeout
@@ -43,9 +50,11 @@ class Remote(ABC):
         self._budget = Budget()
         self._pace = Pace(timeout)
         self._limit = timeout
+        self._asked = 0
         self.started = Message({})
+        self.ending = Ending(code=None)
         try:
-            deliver(self._start())
+            deliver(opening(self._open()))
         except BaseException:
             self.close()
             raise
@@ -69,6 +78,7 @@ class Remote(ABC):
     def renew(self) -> None:
         """A fresh budget, for the next property; what is known of fatal requests stays known."""
         self._budget = Budget()
+        self._pace.renew()
 
     def close(self) -> None:
         """End the process and everything it started."""
@@ -102,6 +112,10 @@ class Remote(ABC):
             self._memory.answered(key, packets, outcome)
         return outcome
 
+    def _open(self) -> Outcome:
+        """The first start."""
+        return self._start()
+
     def _start(self) -> Outcome:
         try:
             self._living = self._birth(self._nursery)
@@ -111,6 +125,8 @@ class Remote(ABC):
         outcome = self._exchange([Packet.of(Message.request("start", protocol=VERSION))], START_PATIENCE * self._timeout)
         if not isinstance(outcome, Fault):
             self.started = outcome[0]
+        elif self._living:  # it says that it has nothing to be asked about
+            self._bury(self._living, outcome.op, EOFError())
         return outcome
 
     def _restart(self) -> Outcome:
@@ -125,14 +141,15 @@ class Remote(ABC):
         """Send the requests and read their replies, each within `limit` seconds; a child that fails in it is buried."""
         living, replies, ops = self._living, list[Message](), [packet.op for packet in packets]
         assert living
-        self._limit = limit or self._pace.limit
+        self._limit = limit or self._pace.limit(max(map(len, packets)))
         fault = None
         try:
             for batch in batches(packets):
                 self._watchdog.arm(living.pid, self._limit)
-                living.send(b"".join(packet.numbered(len(replies) + place) for place, packet in enumerate(batch)))
-                for packet in batch:
-                    replies.append(self._receive(living, packet, len(replies)))
+                first, self._asked = self._asked, self._asked + len(batch)
+                living.send(b"".join(packet.numbered(number) for number, packet in enumerate(batch, first)))
+                for number, packet in enumerate(batch, first):
+                    replies.append(self._receive(living, packet, number))
                 if fault := refusal_in(replies, ops):
                     break
         except (EOFError, OSError, BadMessage) as error:
@@ -141,36 +158,40 @@ class Remote(ABC):
             self._bury(living, ops[-1], EOFError())
             raise
         if self._watchdog.disarm():
-            return self._bury(living, ops[-1], TimeoutError())
+            return self._bury(living, ops[len(replies) - 1], TimeoutError())
         return fault or replies
 
     def _receive(self, living: Living, packet: Packet, number: int) -> Message:
         begun = time.monotonic()
         self._watchdog.arm(living.pid, self._limit)
-        reply = receive(living.replies)
+        reply = receive(living.replies, room(len(packet)))
+        if self._watchdog.bitten:  # woken by the question where it is, as some system calls are, it answered after all
+            raise TimeoutError
         if packet.layer:
-            self._pace.took(time.monotonic() - begun)
+            self._pace.took(time.monotonic() - begun, len(packet))
         words = dict(reply.words)
         if words.pop("id", "") != str(number):
-            raise BadMessage(f"a reply carries the id of its request, {number}; got {reply.words}")
+            raise BadMessage(f"each request has one reply, after it and with its id; got another one: {str(words)[:QUOTED]}")
         return Message(words, reply.arrays)
 
     def _bury(self, living: Living, op: str, error: BaseException) -> Fault:
         """The fault that the end of this child is; the child is gone afterwards."""
-        bitten = self._watchdog.disarm()
+        bitten = self._watchdog.disarm() or isinstance(error, TimeoutError)
         living.hang_up()
         self._living = None
+        begun = time.monotonic()
         try:
-            ending = self._nursery.reap(living.pid)
+            self.ending = ending = self._nursery.reap(living.pid)
         except NurseryDied:
             self._replace_nursery()
-            ending = Ending(code=None)
+            self.ending = ending = Ending(code=None)
+        self._budget.seconds -= time.monotonic() - begun
         if isinstance(error, BadMessage):
             return Fault("error", f"the answer is not a message of the protocol: {error}{ending.last_words()}", op)
         if bitten and ending.code in (-signal.SIGKILL, -signal.SIGUSR2):
             self._budget.hangs -= 1
-            self._pace.hung()
-            return Fault("timeout", f"no answer within {self._limit:.2g} s{ending.last_words()}", op)
+            self._pace.hung(self._limit)
+            return Fault("timeout", f"no answer within {self._pace.said(self._limit)}{ending.last_words()}", op)
         return Fault("crash", str(ending), op)
 
     def _replace_nursery(self) -> None:

@@ -7,6 +7,7 @@ import io
 import math
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -24,17 +25,32 @@ SHAPES: tuple[Shape, ...] = ((4, CHANNELS), (4, CHANNELS, 5, 2), (4, CHANNELS, 5
 """Inputs tried, in this order: no axis but the channels' has their size."""
 
 
+TRYING: ContextVar[bool] = ContextVar("TRYING", default=True)
+"""Whether anything is tried. A child whose predecessor ended in a trial is made without, so that the laws can say what happened."""
+
+
+class NotTried(Exception):
+    """What a trial comes to where none is made."""
+
+
+class Exited(Exception):
+    """What a trial comes to in which SystemExit was raised."""
+
+
 def tried(
     body: str, names: Mapping[str, Any], known: Collection[str], use: Callable[[Any, Array], T], shapes: Sequence[Shape] = SHAPES
 ) -> T | Exception:
     """What `use(layer, x)` returns for the first shape of x with which it raises nothing; else the first thing raised.
 
-    A `Question` goes to the user at once: other shapes would only hide it.
+    A `Question` goes to the user at once: other shapes would only hide it. Where nothing is tried it is `NotTried`.
 
     body, names   the adapter, and what it calls by name
     known         the parts of a setup that the layer is given, at their usual start
     """
-    run, first = dict(names), None
+    if not TRYING.get():
+        return NotTried("it is not tried, since a trial ended the process")
+    run = dict(names)
+    first: Exception | None = None
     exec(body, run)
     for shape in shapes:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -44,6 +60,8 @@ def tried(
                 return use(layer, np.linspace(-1.0, 1.0, math.prod(shape)).reshape(shape))
             except Question:
                 raise
+            except SystemExit as error:
+                first = first or Exited(f"SystemExit: {error}")
             except Exception as error:
                 first = first or error
     assert first is not None

@@ -11,6 +11,7 @@ import importlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -19,25 +20,41 @@ from typing import BinaryIO, NoReturn, TypedDict
 
 from bnspec.implementation import Implementation
 from bnspec.plugs.adapter import TargetError
+from bnspec.plugs.newborn import allowance
+from bnspec.plugs.trial import TRYING
 from bnspec.protocol import BadMessage, Message, encode, receive
+from bnspec.seal import Seal
 from bnspec.servant import Servant
 
 WHERE = signal.SIGUSR2
 """The signal by which the judge's watchdog asks a child where it is before it ends it: the answer is a traceback on stderr."""
 
 
+REPLACED = "{} was replaced by the code that is asked; it belongs to bnspec and runs beside that code, which must leave it alone"
+"""What is said instead of an answer that may not have come through our own hands."""
+
+
+NO_MEMORY = re.compile("MemoryError|[Cc]an(not|'t) allocate")
+"""What Python, NumPy and torch say when there is none left."""
+
+
 class Job(TypedDict):
-    """What a child is to do: make an Implementation of `target` by `loader`, "module:function", where the judge would find both."""
+    """What a child is to do: make an Implementation of `target` by `loader`, "module:function", where the judge would find both.
+
+    trying   whether the code may be tried for that
+    """
 
     target: str
     loader: str
     path: list[str]
     directory: str
+    trying: bool
 
 
 def live(job: Job, requests: int, replies: int) -> NoReturn:
     """Answer on the two descriptors until the judge says stop or is gone. Exit handlers of the user's code are not run."""
     prepare(job, requests, replies)
+    TRYING.set(job["trying"])
     servant = Servant(lambda: find_loader(job["loader"])(job["target"]), sentences=(TargetError,))
     with open(requests, "rb") as incoming, open(replies, "wb") as outgoing:
         serve(servant, incoming, outgoing)
@@ -73,7 +90,7 @@ def find_loader(loader: str) -> Callable[[str], Implementation]:
 
 def serve(servant: Servant, incoming: BinaryIO, outgoing: BinaryIO) -> None:
     """Answer requests in order until stop, the end of the stream, or a line after which nothing can be told apart."""
-    op = ""
+    op, broken = "", Seal().broken
     while op != "stop":
         try:
             request = receive(incoming)
@@ -84,9 +101,19 @@ def serve(servant: Servant, incoming: BinaryIO, outgoing: BinaryIO) -> None:
             outgoing.flush()
             return
         op = request.op
-        reply = servant.answer(request)
+        reply = explained(servant.answer(request))
+        if op in ("start", "layer") and (replaced := broken()):
+            reply = Message.refusal("error", REPLACED.format(replaced))
         outgoing.write(encode(Message({"id": request.words.get("id", "0"), **reply.words}, reply.arrays)))
         outgoing.flush()
+
+
+def explained(reply: Message) -> Message:
+    """The reply, in which a lack of memory is told with the limit that it came from."""
+    said, _, place = reply.text("text").partition("\n")
+    if reply.words.get("kind") != "error" or not NO_MEMORY.search(said) or not allowance():
+        return reply
+    return Message.refusal("error", f"{said} ({allowance()})\n{place}".rstrip())
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from bnspec.reports.inert import clean, clip, one_line
 from bnspec.reports.pages.summary import Chapter, Finding, chapters, findings
 from bnspec.reports.pages.wording import apart, array_text, convention_line, distance, listed, number, place
 from bnspec.reports.record import Counterexample, Record
-from bnspec.reports.trace import BackwardStep, ForwardStep, LayerStep
+from bnspec.reports.trace import BackwardStep, CopyStep, ForwardStep, LayerStep, LoadStep, SaveStep
 from bnspec.reports.verdict import title_of
 
 EXPLAINED = 3
@@ -45,8 +45,8 @@ ALWAYS = ("passed", "failed", "unsupported")
 """Counts that are shown even where all are zero."""
 
 
-def render(record: Record, console: Console, *, files: Sequence[str] = ()) -> None:
-    """Print the record; `files` are the paths that were written, from which the next command is chosen."""
+def render(record: Record, console: Console, *, files: Sequence[str] = (), following: str = "") -> None:
+    """Print the record; `files` are the paths that were written. The next command is `following`, or chosen by what there is."""
     used = _heading(record, console)
     found = findings(record)
     broken = [finding for finding in found if finding.row.level == "required"]
@@ -59,7 +59,7 @@ def render(record: Record, console: Console, *, files: Sequence[str] = ()) -> No
     _say(console, _named(f"{len(broken) - EXPLAINED} more:", broken[EXPLAINED:]), style="yellow", lines=2)
     _say(console, advice, style="yellow", lines=2)
     _say(console, wrote, style="dim", lines=2)
-    console.print(Text(f"next: {_next(record, files)}"), soft_wrap=True, highlight=False)
+    console.print(Text(f"next: {following or _next(record, files)}"), soft_wrap=True, highlight=False)
 
 
 def _heading(record: Record, console: Console) -> int:
@@ -128,7 +128,9 @@ def _explain(finding: Finding, console: Console) -> None:
     console.print()
     title = f"{finding.number}. {row.status}{known}, {', '.join(finding.dtypes)}: {title_of(row)}"
     _say(console, title, style="bold", lines=2)
-    if example is not None and example.got is not None and example.want is not None:
+    if row.status == "flaky":
+        _say(console, row.reason, style="red", lines=3, indent=3)
+    elif example is not None and example.got is not None and example.want is not None:
         got, want = apart(example.got, example.want)
         _say(console, f"{place(example)}: got {got}, wanted {want}{distance(example)}", style="red", lines=2, indent=3)
     else:
@@ -151,6 +153,12 @@ def _case(example: Counterexample) -> str:
             case BackwardStep():
                 said.append(f"dy = {array_text(step.dy)}")
                 size += len(step.dy.data)
+            case CopyStep():
+                said.append(f"copied by {step.how}")
+            case SaveStep():
+                said.append("its state saved")
+            case LoadStep():
+                said.append("that state loaded")
     said += [_setup(step, inference) for step in example.trace if isinstance(step, LayerStep)][:1]
     return "; ".join(said) if 0 < size <= FEW_NUMBERS else ""
 

@@ -1,0 +1,173 @@
+"""The suite's own score: every known bug of reference/bugs, in every shape of code it can have, over seeds; and the correct code beside.
+
+    python benchmarks/mutation.py [--seeds 20] [--jobs 2] [--only NAME ...] [--out DIR] [--afresh]
+
+Bugs are asked in campaign mode (the second property that fails ends the run), seed by seed in another shape, and once completely, so
+that the table knows all the laws that catch them. What is correct is asked completely at every seed. Runs are kept in DIR as they
+end, and not repeated; with other code of bnspec they are asked afresh. Writes DIR/mutation.json and DIR/mutation.md.
+Exits with 1 if a bug got through under some seed, or something correct did not come out conformant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from multiprocessing import get_context
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+from rich.console import Console
+
+from bnspec import __version__
+from bnspec.cli.fingerprint import suite_digest
+from bnspec.cli.progress import Progress
+from bnspec.cli.runner import Options, environment, run
+from bnspec.properties.catalogue import VERSION, all_laws
+from bnspec.reference.bugs import catalogue as bugs
+from bnspec.reference.bugs import correct, shapes
+from bnspec.reports import mutation
+from bnspec.reports.mutation import Run
+from bnspec.reports.pages.mutation import render
+from bnspec.reports.record import as_json
+from bnspec.reports.verdict import failures
+
+PROFILE = "smoke"
+"""How many cases a property gets."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run: of a bug's name in a shape, or (bug "") of a file of correct code."""
+
+    subject: str
+    bug: str
+    shape: str
+    seed: int
+    complete: bool
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from other runs."""
+        return (self.subject, self.shape, self.seed, self.complete)
+
+
+def tasks(seeds: int, only: Sequence[str]) -> Iterator[Task]:
+    """All runs, bug by bug: complete at seed 0, then campaigns."""
+    for name, one in bugs.BY_NAME.items():
+        if not only or name in only or one.slug in only:
+            yield Task(name, one.slug, one.shapes[0], 0, complete=True)
+            yield from (Task(name, one.slug, one.shapes[seed % len(one.shapes)], seed, complete=False) for seed in range(seeds))
+    for name, shape in [*((f"no bug, {shape}", shape) for shape in shapes.FILES), *((name, "file") for name in correct.names())]:
+        if not only or name in only or "correct" in only:
+            yield from (Task(name, "", shape, seed, complete=True) for seed in range(seeds))
+
+
+def asked(task: Task) -> Run:
+    """Make the file, ask it, and note what came of it."""
+    with tempfile.TemporaryDirectory() as place:
+        target, declared = _laid_out(task, Path(place))
+        campaign = bool(task.bug)
+        options = Options(PROFILE, task.seed, convention=declared, campaign=campaign, enough=0 if task.complete else 2)
+        started = perf_counter()
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()), Progress(Console(file=StringIO()), target) as progress:
+            record = run(target, options, progress).record
+        took = perf_counter() - started
+    required = [row for row in record.results if row.level == "required"]
+    wrong = failures(required)
+    until = record.results[: record.results.index(wrong[0]) + 1] if wrong else record.results
+    rows = sum(row.seconds for row in record.results)
+    return Run(
+        **{name: getattr(task, name) for name in ("subject", "bug", "shape", "seed", "complete")},
+        verdict=record.verdict,
+        laws=list(dict.fromkeys(row.property for row in wrong)),
+        cases=sum(row.examples for row in until),
+        seconds=took - rows + sum(row.seconds for row in until),
+        took=took,
+        reason=record.reason,
+    )
+
+
+def _laid_out(task: Task, place: Path) -> tuple[str, str | None]:
+    """The target of a task, and the file that declares its convention where it must be declared."""
+    if not task.bug and task.shape == "file":
+        return correct.target(task.subject), None
+    file, names = place / "subject.py", [task.subject] if task.bug else []
+    file.write_text(shapes.source(names, task.shape))
+    declared = place / "convention.toml"
+    if not task.bug or not bugs.bug(task.subject).only_against:
+        return f"{file}:{shapes.NAMES[task.shape]}", None
+    declared.write_text(shapes.convention_of(names, task.shape).to_toml())
+    return f"{file}:{shapes.NAMES[task.shape]}", str(declared)
+
+
+class Kept:
+    """The runs that are done, a JSON line each, under the state of the code that they were done with."""
+
+    def __init__(self, out: Path, *, afresh: bool) -> None:
+        self._file = out / "mutation.jsonl"
+        state = as_json({"code": suite_digest()})
+        lines = self._file.read_bytes().splitlines() if self._file.exists() and not afresh else []
+        if lines[:1] != [state]:
+            self._file.write_bytes(state + b"\n")
+        self.runs = [msgspec.json.decode(line, type=Run) for line in lines[1:]] if lines[:1] == [state] else []
+
+    def add(self, done: Run) -> None:
+        """One more."""
+        self.runs.append(done)
+        with self._file.open("ab") as file:
+            file.write(as_json(done) + b"\n")
+
+
+def ask_all(wanted: Sequence[Task], kept: Kept, jobs: int) -> list[Run]:
+    """The runs of all tasks in order; those that are kept are not repeated."""
+    have = {(done.subject, done.shape, done.seed, done.complete) for done in kept.runs}
+    left = [task for task in wanted if task.key not in have]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, Progress(Console(stderr=True), "mutation") as progress:
+        progress.plan(len(left))
+        for future in as_completed([pool.submit(asked, task) for task in left]):
+            done = future.result()
+            kept.add(done)
+            progress.row(done.subject, wrong=not _is_right(done))
+    known = {(done.subject, done.shape, done.seed, done.complete): done for done in kept.runs}
+    return [known[task.key] for task in wanted]
+
+
+def _is_right(done: Run) -> bool:
+    return done.verdict == ("nonconformant" if done.bug else "conformant")
+
+
+def _wrong(runs: Iterable[Run]) -> list[str]:
+    return [f"{done.subject} ({done.shape}, seed {done.seed}): {done.verdict}: {done.reason}" for done in runs if not _is_right(done)]
+
+
+def main() -> None:
+    """Ask, write, print, exit."""
+    parser = argparse.ArgumentParser(description="which known bugs the suite catches, by which laws, how soon")
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="a bug, a correct file, or `correct`")
+    parser.add_argument("--out", type=Path, default=Path("reports/out"))
+    parser.add_argument("--afresh", action="store_true", help="forget the runs that are kept")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    runs = ask_all(list(tasks(arguments.seeds, arguments.only)), Kept(arguments.out, afresh=arguments.afresh), arguments.jobs)
+    chapters = {law.name: law.chapter for law in all_laws()}
+    score = mutation.scored(
+        runs, suite=__version__, laws=VERSION, profile=PROFILE, environment=environment(), chapters=chapters
+    )
+    mutation.save(score, arguments.out / "mutation.json")
+    (arguments.out / "mutation.md").write_text(render(score), encoding="utf-8")
+    print(render(score).partition("\n## Bugs")[0])
+    print(*_wrong(runs), sep="\n")
+    sys.exit(bool(_wrong(runs)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""How Hypothesis draws here: from the seed and the property's name alone, unless earlier failures are to be asked first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
+from hypothesis.internal.conjecture import providers
+
+from bnspec.properties.stage import current
+
+SETTINGS = settings(
+    deadline=None,
+    database=None,
+    derandomize=False,
+    phases=(Phase.explicit, Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+    print_blob=False,
+)
+"""How Hypothesis runs here: the same seed gives the same cases, and a slow implementation is no fault of health."""
+
+CAMPAIGN_PHASES = (Phase.explicit, Phase.generate)
+"""Without shrinking."""
+
+
+class Remembered(ExampleDatabase):
+    """The failures of earlier runs in a directory of Hypothesis' own kind, each target and dtype apart.
+
+    Apart, because Hypothesis forgets an example that no longer fails, and what passes in float64 may still fail in float32.
+    """
+
+    def __init__(self, target: str, directory: str) -> None:
+        super().__init__()
+        self._target = target
+        self._kept = DirectoryBasedExampleDatabase(directory)
+
+    def save(self, key: bytes, value: bytes) -> None:
+        """Remember an example of a property."""
+        self._kept.save(self._apart(key), value)
+
+    def fetch(self, key: bytes) -> Iterable[bytes]:
+        """The examples of a property that failed."""
+        return self._kept.fetch(self._apart(key))
+
+    def delete(self, key: bytes, value: bytes) -> None:
+        """Forget one."""
+        self._kept.delete(self._apart(key), value)
+
+    def _apart(self, key: bytes) -> bytes:
+        return f"{self._target} {current().dtype} ".encode() + key
+
+
+def settings_of(*, campaign: bool, database: Remembered | None) -> settings:
+    """The settings of a run, but for the number of examples."""
+    phases = CAMPAIGN_PHASES if campaign else SETTINGS.phases
+    if database is None:
+        return settings(SETTINGS, phases=phases)
+    return settings(SETTINGS, phases=(*phases, Phase.reuse), database=database)
+
+
+@contextmanager
+def only_from_the_seed() -> Iterator[None]:
+    """Keep Hypothesis from drawing numbers that it finds in the source of loaded modules.
+
+    It does so for modules outside of site-packages: a working copy and an installed bnspec, or a run after another one that
+    loaded more, would be asked other cases for one seed. It has no setting for that, so the function that looks is exchanged
+    for a while, and with it what was remembered of its answers. A Hypothesis without that function is left as it is.
+    """
+    look = getattr(providers, "_get_local_constants", None)
+    if look is None:
+        yield
+        return
+    from hypothesis.internal.constants_ast import Constants
+
+    cache, nothing = providers.CONSTANTS_CACHE, Constants()
+    providers._get_local_constants = lambda: nothing
+    providers.CONSTANTS_CACHE = type(cache)(cache.max_size)
+    try:
+        yield
+    finally:
+        providers._get_local_constants, providers.CONSTANTS_CACHE = look, cache

@@ -1,0 +1,24 @@
+"""In which order properties are asked, where the order matters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def in_rounds(items: Sequence[Item], place: Callable[[Item], tuple[int, int]]) -> list[Item]:
+    """Dtype by dtype the first law of every chapter, then every chapter's second, and so on; `place` says (dtype, chapter).
+
+    Chapters begin with their strongest laws, which see every mistake that is theirs; so two laws that it breaks come sooner
+    than when each chapter is asked to its end, and those of the last chapters much sooner.
+    """
+    met: Counter[tuple[int, int]] = Counter()
+    turns = []
+    for item in items:
+        dtype, chapter = place(item)
+        turns.append((dtype, met[dtype, chapter], chapter))
+        met[dtype, chapter] += 1
+    return [items[at] for at in sorted(range(len(items)), key=turns.__getitem__)]
