@@ -1,16 +1,17 @@
-"""The suite's own score: every known bug of reference/bugs, in every shape of code it can have, over seeds; and the correct code beside.
+"""The suite's own score: every known bug of reference/bugs over seeds and shapes of code, and correct code beside.
 
     python benchmarks/mutation.py [--seeds 20] [--jobs 2] [--only NAME ...] [--out DIR] [--afresh]
 
-Bugs are asked in campaign mode (the second property that fails ends the run), seed by seed in another shape, and once completely, so
-that the table knows all the laws that catch them. What is correct is asked completely at every seed. Runs are kept in DIR as they
-end, and not repeated; with other code of bnspec they are asked afresh. Writes DIR/mutation.json and DIR/mutation.md.
+Bugs are asked in campaign mode (the second property that fails ends the run), seed by seed in another shape, and once
+completely, so that the table knows all the laws that catch them. What is correct is asked completely at every seed. Runs are
+kept in DIR as they end, and not repeated unless the code of bnspec changes. Writes DIR/mutation.json and DIR/mutation.md.
 Exits with 1 if a bug got through under some seed, or something correct did not come out conformant.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,9 +25,10 @@ from time import perf_counter
 
 import msgspec
 from rich.console import Console
+from rich.progress import track
 
-from bnspec import __version__
-from bnspec.cli.fingerprint import suite_digest
+import bnspec
+from bnspec import __version__, properties, reference
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import Options, environment, run
 from bnspec.properties.catalogue import VERSION, all_laws
@@ -40,6 +42,12 @@ from bnspec.reports.verdict import failures
 
 PROFILE = "smoke"
 """How many cases a property gets."""
+
+JUDGING = (bnspec, properties, reference)
+"""The packages on which a run depends."""
+
+CORRECT = sorted(path for path in Path(str(correct.__file__)).parent.glob("*.py") if path.stem != "__init__")
+"""The files of correct code."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ def tasks(seeds: int, only: Sequence[str]) -> Iterator[Task]:
         if not only or name in only or one.slug in only:
             yield Task(name, one.slug, one.shapes[0], 0, complete=True)
             yield from (Task(name, one.slug, one.shapes[seed % len(one.shapes)], seed, complete=False) for seed in range(seeds))
-    for name, shape in [*((f"no bug, {shape}", shape) for shape in shapes.FILES), *((name, "file") for name in correct.names())]:
+    for name, shape in [*((f"no bug, {shape}", shape) for shape in shapes.FILES), *((path.stem, "file") for path in CORRECT)]:
         if not only or name in only or "correct" in only:
             yield from (Task(name, "", shape, seed, complete=True) for seed in range(seeds))
 
@@ -97,7 +105,7 @@ def asked(task: Task) -> Run:
 def _laid_out(task: Task, place: Path) -> tuple[str, str | None]:
     """The target of a task, and the file that declares its convention where it must be declared."""
     if not task.bug and task.shape == "file":
-        return correct.target(task.subject), None
+        return str(next(path for path in CORRECT if path.stem == task.subject)), None
     file, names = place / "subject.py", [task.subject] if task.bug else []
     file.write_text(shapes.source(names, task.shape))
     declared = place / "convention.toml"
@@ -112,7 +120,7 @@ class Kept:
 
     def __init__(self, out: Path, *, afresh: bool) -> None:
         self._file = out / "mutation.jsonl"
-        state = as_json({"code": suite_digest()})
+        state = as_json({"code": code_digest()})
         lines = self._file.read_bytes().splitlines() if self._file.exists() and not afresh else []
         if lines[:1] != [state]:
             self._file.write_bytes(state + b"\n")
@@ -129,14 +137,18 @@ def ask_all(wanted: Sequence[Task], kept: Kept, jobs: int) -> list[Run]:
     """The runs of all tasks in order; those that are kept are not repeated."""
     have = {(done.subject, done.shape, done.seed, done.complete) for done in kept.runs}
     left = [task for task in wanted if task.key not in have]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, Progress(Console(stderr=True), "mutation") as progress:
-        progress.plan(len(left))
-        for future in as_completed([pool.submit(asked, task) for task in left]):
-            done = future.result()
-            kept.add(done)
-            progress.row(done.subject, wrong=not _is_right(done))
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(asked, task) for task in left]
+        for future in track(as_completed(futures), "asking", len(futures), console=Console(stderr=True), transient=True):
+            kept.add(future.result())
     known = {(done.subject, done.shape, done.seed, done.complete): done for done in kept.runs}
     return [known[task.key] for task in wanted]
+
+
+def code_digest() -> str:
+    """What changes when the code that judges, or is judged, does."""
+    files = sorted({path for package in JUDGING for path in Path(str(package.__file__)).parent.rglob("*.py")})
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def _is_right(done: Run) -> bool:
@@ -144,7 +156,9 @@ def _is_right(done: Run) -> bool:
 
 
 def _wrong(runs: Iterable[Run]) -> list[str]:
-    return [f"{done.subject} ({done.shape}, seed {done.seed}): {done.verdict}: {done.reason}" for done in runs if not _is_right(done)]
+    return [
+        f"{done.subject} ({done.shape}, seed {done.seed}): {done.verdict}: {done.reason}" for done in runs if not _is_right(done)
+    ]
 
 
 def main() -> None:
@@ -159,9 +173,8 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     runs = ask_all(list(tasks(arguments.seeds, arguments.only)), Kept(arguments.out, afresh=arguments.afresh), arguments.jobs)
     chapters = {law.name: law.chapter for law in all_laws()}
-    score = mutation.scored(
-        runs, suite=__version__, laws=VERSION, profile=PROFILE, environment=environment(), chapters=chapters
-    )
+    about = {"suite": __version__, "laws": VERSION, "profile": PROFILE, "environment": environment(), "chapters": chapters}
+    score = mutation.scored(runs, **about)
     mutation.save(score, arguments.out / "mutation.json")
     (arguments.out / "mutation.md").write_text(render(score), encoding="utf-8")
     print(render(score).partition("\n## Bugs")[0])

@@ -132,7 +132,7 @@ def published() -> Score:
 
 
 def assurance(rows: Iterable[Row], score: Score) -> str:
-    """What a run of these rows would have caught, in a sentence, and which chapters that were left out would have caught the rest."""
+    """What a run of these rows would have caught, in a sentence, and what leaving out chapters costs."""
     asked = {row.property for row in rows if row.status == "pass" or row.status in FAILING}
     witnesses = _witnesses(score)
     missed = {slug: laws for slug, laws in witnesses.items() if not asked.intersection(laws)}
