@@ -19,7 +19,7 @@ from bnspec.cli.selection import Selection
 from bnspec.convention import BadConvention
 from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.session import declared_choices
-from bnspec.reports import expectations, verdict
+from bnspec.reports import expectations, mutation, verdict
 from bnspec.reports.pages import terminal
 from bnspec.reports.record import Record
 
@@ -78,7 +78,7 @@ def _ask(target: str, options: Options, resume: Path | None, jobs: int, records:
         records.append(unasked(target, options, OUR_FAULT.format(type(ours).__name__, ours)))
         outputs.write(records)
         raise
-    records.append(outcome.record)
+    records.append(mutation.assured(outcome.record))
     return outcome
 
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
@@ -110,8 +109,9 @@ def _open(target: str, options: Options) -> Session:
         database=options.database,
     )
     session.enough = options.enough
-    if options.expectations is not None:
-        session.known = partial(expectations.foreseen, options.expectations, environment())
+    if (known := options.expectations) is not None:
+        versions = environment()
+        session.known = lambda row: expectations.foreseen(known, row.property, row.dtype, row.scope, versions)
     return session
 
 

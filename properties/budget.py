@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import inf, log2
+from math import log2
 from statistics import quantiles
 from time import perf_counter
 from typing import Any
@@ -25,6 +25,9 @@ CALLS = 2.5
 
 SECONDS_PER_EXAMPLE = 0.3
 """What the calls in one dtype may take for each example that its profile gives to a property: 90 s in the standard profile."""
+
+FAST = 2e-3
+"""Seconds a call up to which code is asked everything: a busy machine makes no difference to NumPy's tenths of a millisecond."""
 
 SHRINKING = 10.0
 """Seconds that one failure is made smaller for; Hypothesis alone would go on for five minutes."""
@@ -52,9 +55,10 @@ def affordable(examples: int, properties: int, pace: float) -> int:
 
     However many dtypes are asked, and by however many processes: these decide no case.
     """
-    calls = properties * CALLS * pace
-    afforded = inf if calls <= 0 else examples * SECONDS_PER_EXAMPLE / calls
-    return examples if afforded >= examples else max(FEWEST_EXAMPLES, int(afforded))
+    if pace <= FAST:
+        return examples
+    afforded = examples * SECONDS_PER_EXAMPLE / (properties * CALLS * pace)
+    return max(FEWEST_EXAMPLES, min(examples, int(afforded)))
 
 
 def reduced(examples: int, asked: int, pace: float) -> str:

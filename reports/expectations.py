@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -75,31 +75,25 @@ def load(path: Path) -> Expectations:
 
 def applies(entry: Deviation, row: Row, environment: dict[str, Any]) -> bool:
     """Whether an entry is about this row."""
-    return _concerns(entry, row, environment) and (entry.when.rank is None or _rank(row) in _several(entry.when.rank))
+    return _concerns(entry, row.property, row.dtype, row.scope, environment) and (
+        entry.when.rank is None or _rank(row) in _several(entry.when.rank)
+    )
 
 
-def _concerns(entry: Deviation, row: Asked, environment: dict[str, Any]) -> bool:
+def _concerns(entry: Deviation, law: str, dtype: str, scope: Sequence[str], environment: dict[str, Any]) -> bool:
     """Whether an entry is about this row, as far as can be said before its counterexample is known."""
-    return fnmatchcase(row.property, entry.property) and all(
+    return fnmatchcase(law, entry.property) and all(
         (
-            entry.when.dtype is None or row.dtype in _several(entry.when.dtype),
-            entry.when.mode is None or any(part in (entry.when.mode, f"grad_{entry.when.mode}") for part in row.scope),
+            entry.when.dtype is None or dtype in _several(entry.when.dtype),
+            entry.when.mode is None or any(part in (entry.when.mode, f"grad_{entry.when.mode}") for part in scope),
             all(_installed(environment.get(package), wanted) for package, wanted in entry.when.version.items()),
         )
     )
 
 
-class Asked(Protocol):
-    """What is known of a row before it is asked."""
-
-    property: str
-    dtype: str
-    scope: list[str]
-
-
-def foreseen(expectations: Expectations, environment: dict[str, Any], row: Asked) -> bool:
-    """Whether some entry says that this row will fail, at some rank at least."""
-    return any(_concerns(entry, row, environment) for entry in expectations.deviation)
+def foreseen(expectations: Expectations, law: str, dtype: str, scope: Sequence[str], environment: dict[str, Any]) -> bool:
+    """Whether some entry says that this law will fail in this dtype, at some rank at least. `scope`: what the law asks about."""
+    return any(_concerns(entry, law, dtype, scope, environment) for entry in expectations.deviation)
 
 
 def apply(record: Record, expectations: Expectations) -> Record:

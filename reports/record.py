@@ -108,6 +108,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     suite, laws  version of bnspec, and of its set of laws
     opening      what came of loading the target, where that failed and nothing could be asked: a status of `Fault`; else ""
     bound        two lines: how the target was called
+    assurance    what a run like this would have caught, of the bugs that are known as code
     adapter      Python source of the adapter used, complete in itself; it defines `class Adapter` with `layer(setup)`
     """
 
@@ -129,6 +130,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     seconds: float = 0.0
     diagnoses: list[Diagnosis] = msgspec.field(default_factory=list)
     warnings: list[str] = msgspec.field(default_factory=list)
+    assurance: str = ""
     results: list[Row] = msgspec.field(default_factory=list)
     adapter: str = ""
 

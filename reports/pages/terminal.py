@@ -72,6 +72,8 @@ def _heading(record: Record, console: Console) -> int:
     for line in record.bound[:2]:
         used += _say(console, line, style="dim", indent=2, lines=2)
     used += _say(console, convention_line(record.convention), lines=2)
+    if record.assurance and record.verdict == "conformant":
+        used += _say(console, f"assurance: {record.assurance}", style="dim", lines=2)
     for diagnosis in record.diagnoses[:2]:
         used += _say(console, (f"{diagnosis.bug}: " if diagnosis.bug else "") + diagnosis.text, style="bold", lines=3)
     for warning in record.warnings[:1]:
