@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from fractions import Fraction
 from numbers import Integral, Real
+from reprlib import repr as shortened
 from typing import Any
 
 VarianceKind = str | Mapping[int, str]
@@ -90,13 +91,15 @@ class Convention:
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:
-                raise BadConvention(f"{name} must be one of {', '.join(choices)}; got {getattr(self, name)!r}")
+                raise BadConvention(f"{name} must be one of {', '.join(choices)}; got {shortened(getattr(self, name))}")
         for name, (fits, wanted) in FORMS.items():
             if not fits(getattr(self, name)):
-                raise BadConvention(f"{name} must be {wanted}; got {getattr(self, name)!r}")
+                raise BadConvention(f"{name} must be {wanted}; got {shortened(getattr(self, name))}")
         kinds = list(self.running_var.values()) if isinstance(self.running_var, Mapping) else [self.running_var]
         if not kinds or any(kind not in VARIANCES for kind in kinds):
-            raise BadConvention(f"running_var must be one of {', '.join(VARIANCES)}, or one a rank; got {self.running_var!r}")
+            raise BadConvention(
+                f"running_var must be one of {', '.join(VARIANCES)}, or one a rank; got {shortened(self.running_var)}"
+            )
 
     def variance_kind(self, rank: int) -> str:
         """ "biased", "unbiased" or "none" for inputs of this rank; a rank that is not listed follows the nearest listed one."""
@@ -138,7 +141,7 @@ class Convention:
         if unknown := [name for name in choices if name not in known]:
             near = get_close_matches(str(unknown[0]), known, 1)
             hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(known)}"
-            raise BadConvention(f"unknown convention key {unknown[0]!r}; {hint}")
+            raise BadConvention(f"unknown convention key {shortened(unknown[0])}; {hint}")
         said: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in choices.items()}
         for name in ("momentum_default", "eps_default"):
             if said.get(name) == "none":
@@ -151,10 +154,13 @@ class Convention:
     def from_toml(cls, text: str) -> Convention:
         """A convention from TOML text; raises `BadConvention` with one sentence where it cannot be read."""
         try:
-            said = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            return cls.from_mapping(tomllib.loads(text))
+        except BadConvention:
+            raise
+        except RecursionError:
+            raise BadConvention("this is not a convention in TOML: it is nested too deeply") from None
+        except ValueError as error:  # also of numbers with too many digits
             raise BadConvention(f"this is not a convention in TOML: {error}") from None
-        return cls.from_mapping(said)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain data, as `from_mapping` takes it; keys in the order of the fields."""
@@ -169,7 +175,7 @@ class Convention:
 def _rank(key: Any) -> int:
     """A key of a table by rank; in TOML and JSON it is text."""
     if not str(key).isdecimal():
-        raise BadConvention(f"running_var has a table from ranks to kinds; {key!r} is not a rank")
+        raise BadConvention(f"running_var has a table from ranks to kinds; {shortened(key)} is not a rank")
     return int(key)
 
 

@@ -20,6 +20,7 @@ from bnspec.convention import BadConvention
 from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.session import declared_choices
 from bnspec.reports import expectations, mutation, verdict
+from bnspec.reports.inert import one_line
 from bnspec.reports.pages import terminal
 from bnspec.reports.record import Record
 
@@ -105,7 +106,7 @@ def _refused(trouble: str, targets: Sequence[str], options: Options, outputs: Ou
     for target in targets:
         records.append(unasked(target, options, trouble))
         outputs.write(records)
-    print(f"bnspec: {trouble}", file=sys.stderr)
+    print(f"bnspec: {one_line(trouble, 1000)}", file=sys.stderr)
     return verdict.exit_code(["inconclusive"])
 
 

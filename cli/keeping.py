@@ -66,12 +66,12 @@ class Keeper:
 
 def kept_rows(file: Path) -> dict[tuple[str, str], record.Row]:
     """The finished rows in a file, by property and dtype."""
-    rows = {}
+    rows: dict[tuple[str, str], record.Row] = {}
     for line in file.read_bytes().splitlines()[1:]:
         try:
             row = msgspec.json.decode(line, type=record.Row)
-        except msgspec.DecodeError:
-            continue  # torn
+        except (ValueError, RecursionError):
+            continue  # torn, or no row of ours
         rows[row.property, row.dtype] = row
     return rows
 
@@ -98,11 +98,13 @@ def _file_name(decided_by: Mapping[str, str]) -> str:
 
 
 def _heading(file: Path) -> dict[str, str]:
-    """What decides the rows of a file; nothing where it is no such file."""
+    """What decides the rows of a file; nothing where it is no such file, or larger than any of ours."""
     try:
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > record.LARGEST_FILE:
+            return {}
         with file.open("rb") as lines:
             return msgspec.json.decode(lines.readline(), type=Heading).decided_by
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):
         return {}
 
 

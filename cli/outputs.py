@@ -45,7 +45,7 @@ class Outputs:
         """Write what was asked for, anew after each target, so that whatever ends us loses nothing; the latest target's paths."""
         files: list[Path] = []
         if self.report is not None:
-            place = self.report if self.targets == 1 else self.report / index.places(records)[-1]
+            place = self.report if self.targets == 1 else directory.below(self.report, index.places(records)[-1])
             records[-1] = write_repros(records[-1], place)
             files = directory.write(records[-1], place)
             if self.targets > 1:

@@ -10,15 +10,17 @@ Item = TypeVar("Item")
 
 
 def in_rounds(items: Sequence[Item], place: Callable[[Item], tuple[int, int]]) -> list[Item]:
-    """Dtype by dtype the first law of every chapter, then every chapter's second, and so on; `place` says (dtype, chapter).
+    """The first law of every chapter in all dtypes, then dtype by dtype every chapter's second, third, and so on.
 
-    Chapters begin with their strongest laws, which see every mistake that is theirs; so two laws that it breaks come sooner
-    than when each chapter is asked to its end, and those of the last chapters much sooner.
+    `place` says (dtype, chapter). Chapters begin with their strongest laws, which see every mistake that is theirs; so two laws
+    that it breaks come sooner than when each chapter is asked to its end, and those of the last chapters, and of a mistake that
+    only one dtype shows, much sooner.
     """
     met: Counter[tuple[int, int]] = Counter()
     turns = []
     for item in items:
         dtype, chapter = place(item)
-        turns.append((dtype, met[dtype, chapter], chapter))
+        turn = met[dtype, chapter]
+        turns.append((turn > 0, dtype, turn, chapter))
         met[dtype, chapter] += 1
     return [items[at] for at in sorted(range(len(items)), key=turns.__getitem__)]

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Generator, Sequence
 from functools import wraps
 from pathlib import Path
+from reprlib import repr as shortened
 from time import perf_counter
 from typing import Any
 
@@ -25,12 +26,16 @@ from bnspec.properties.order import in_rounds
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
 from bnspec.properties.stage import Declined, Refused, Stage, current, on_stage
+from bnspec.reading import Unreadable, read_toml, short_lines
 
 PATIENCE = 20
 """Cases that are declined before a property is given up as not offered; Hypothesis would go on to ten times its examples."""
 
 NAMED_CHOICES = ("momentum_weighs", "running_var", "debias", "channel_axis")
 """What the name of a convention declares. Defaults, edge cases and what is offered are measured all the same."""
+
+MOST_AXES = 8
+"""Axes of an input that can be declared; more only cost time, and at some number NumPy ends."""
 
 ENOUGH = 2
 """Properties that must fail for a campaign to call an implementation wrong and go on to the next."""
@@ -46,9 +51,24 @@ def declared_choices(option: str | None, adapter_toml: str) -> dict[str, Any]:
     path = Path(option or "")
     if option is not None and not path.is_file():
         raise BadConvention(f"--convention takes a TOML file or one of {', '.join(NAMED)}; there is no file {option}")
-    text = adapter_toml if option is None else path.read_text(encoding="utf-8")
-    Convention.from_toml(text)  # raises BadConvention
+    try:
+        text = short_lines(adapter_toml) if option is None else read_toml(path)
+    except Unreadable as trouble:
+        raise BadConvention(f"--convention takes a TOML file; {option or 'what the adapter declares'} {trouble}") from None
+    _possible(Convention.from_toml(text))  # raises BadConvention
     return tomllib.loads(text)
+
+
+def _possible(convention: Convention) -> None:
+    """Raise `BadConvention` where no case could be made for the ranks and the channel axis that are declared."""
+    lowest, highest = min(convention.ranks), max(convention.ranks)
+    if highest > MOST_AXES:
+        raise BadConvention(f"ranks must be {MOST_AXES} or less; got {shortened(highest)}")
+    if not -lowest <= convention.channel_axis < lowest:
+        axis = shortened(convention.channel_axis)
+        raise BadConvention(
+            f"channel_axis {axis} is no axis of an input of rank {shortened(lowest)}; declare the ranks that have it"
+        )
 
 
 def open_session(
@@ -188,7 +208,8 @@ class Session:
         row = self.rows.get(item.nodeid)
         if row is None or call.when != "call":
             return report
-        row.seconds = perf_counter() - self._began.get(item.nodeid, perf_counter())
+        now = perf_counter()
+        row.seconds = now - self._began.get(item.nodeid, now)
         error = None if call.excinfo is None else call.excinfo.value
         if isinstance(error, KeyboardInterrupt):
             return report

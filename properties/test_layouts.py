@@ -1,11 +1,13 @@
 """Layouts and ranks: where the numbers lie in memory, and how many axes they lie along, is not part of the question."""
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnspec.case import LAYOUTS, Case
+from bnspec.case import LAYOUTS, Case, from_columns, to_columns
 from bnspec.plugs.fourth_rank import fourth_rank, half_answer, resized
 from bnspec.plugs.subject import Subject
+from bnspec.properties.equal_axes import equal_axes_cases
 from bnspec.properties.judge import assert_near, assert_same, infer_truth, reject, seen, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.refusals import unless_refused
@@ -57,14 +59,49 @@ def test_inference_knows_nothing_of_memory_layout(bn: Subject, case: Case, layou
 @law("grad_train", against="layout, gradient", share=0.5)
 @given(case=cases(), layout=st.sampled_from(LAYOUTS[1:]))
 def test_an_upstream_gradient_may_lie_otherwise_than_x(bn: Subject, case: Case, layout: str) -> None:
-    """Required. A contiguous x and a dy in another memory layout give the same dx, dgamma and dbeta.
+    """Required. Of two samples or more, a contiguous x and a dy in another memory layout give the same dx, dgamma and dbeta.
 
     What comes next in a network decides how dy lies: a transposition or a slice leaves views. Strides taken from x misread them.
     """
+    judge_dy_laid_out(bn, of_several_samples(case), layout)
+
+
+@law("grad_train", against="layout, gradient", share=0.2)
+@given(case=cases(), layout=st.sampled_from(LAYOUTS[1:]))
+def test_an_upstream_gradient_of_one_sample_may_lie_otherwise_than_x(bn: Subject, case: Case, layout: str) -> None:
+    """Recommended. The same of one sample whose values lie along one axis, the other axes having length 1.
+
+    The stride of an axis of length 1 means nothing; code that reads a layout off it takes other numbers for dy, and says nothing.
+    """
+    judge_dy_laid_out(bn, of_one_sample(case), layout)
+
+
+def judge_dy_laid_out(bn: Subject, case: Case, layout: str) -> None:
+    """Forward with a contiguous x, then backward with a dy in `layout`."""
     layer = bn.layer(case)
     layer.forward(case.x, training=True)
     answer = unless_refused(bn, case, lambda: backward(layer, case, layout), f"dy {layout} in memory")
     assert_near(answer, train_truth(case), *GRADIENTS)
+
+
+def of_several_samples(case: Case) -> Case:
+    """The case, or where it has one sample only, that sample and its double."""
+    axis = 0 if case.channel_axis % case.x.ndim else 1
+    if case.x.shape[axis] > 1:
+        return case
+    x, dy = (np.concatenate((part, part + part), axis) for part in (case.x, case.upstream))
+    return case.replace(x=x, dy=dy)
+
+
+def of_one_sample(case: Case) -> Case:
+    """The same columns as one sample of the largest rank; raises `Declined` where a sample has one value only."""
+    rank = max(current().convention.ranks)
+    if rank == 2:
+        raise Declined("in rank 2 a sample has one value a channel")
+    shape = [1, case.m, *[1] * (rank - 3)]
+    shape.insert(case.channel_axis % rank, case.channels)
+    x, dy = (from_columns(to_columns(part, case.channel_axis), tuple(shape), case.channel_axis) for part in (case.x, case.upstream))
+    return case.replace(x=x, dy=dy)
 
 
 @law("train", "running", against="axis, rank", share=0.5)
@@ -98,6 +135,17 @@ def test_a_fourth_rank_is_answered_whole_or_refused(bn: Subject, case: Case, siz
     seen()
     if wrong:
         reject("running_mean", None, wrong)
+
+
+@law("train", against="axis, broadcasting", share=0.5)
+@given(case=equal_axes_cases())
+def test_axes_of_equal_length_are_told_apart(bn: Subject, case: Case) -> None:
+    """Required. As many samples, or positions, as channels: gamma, beta, mean and variance still go along the channels.
+
+    An array of C numbers that is spread along another axis is an error as long as the lengths differ, and silent where they agree.
+    """
+    ask = bn.train_gradients if "grad_train" in bn.scope else bn.train
+    assert_near(ask(case), train_truth(case), "y", *STATISTICS, *GRADIENTS)
 
 
 @law("train", against="reduction, overflow of counters", share=0.05)

@@ -26,5 +26,13 @@ def write(record: Record, directory: str | os.PathLike[str]) -> list[Path]:
 def write_all(records: Sequence[Record], directory: str | os.PathLike[str]) -> list[Path]:
     """Write index.html and index.md, and each record's report in a directory of its own below; the paths of the index."""
     for record, place in zip(records, index.places(records), strict=True):
-        write(record, Path(directory) / place)
+        write(record, below(directory, place))
     return index.write(records, directory)
+
+
+def below(directory: str | os.PathLike[str], place: str) -> Path:
+    """The directory of one report; a link that stands in its place is taken away, so that nothing is written where it leads."""
+    path = Path(directory) / place
+    if path.is_symlink():
+        path.unlink()
+    return path

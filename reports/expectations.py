@@ -10,12 +10,13 @@ import datetime
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion
+from packaging.specifiers import SpecifierSet
 
+from bnspec.reading import Unreadable, read_toml
+from bnspec.reports.inert import one_line
 from bnspec.reports.record import Record, Row, Verdict
 from bnspec.reports.trace import ForwardStep
 from bnspec.reports.verdict import failures, judge_rows
@@ -60,17 +61,19 @@ class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Expectations(msgspec.Struct, frozen=True):
     """The file: `[[deviation]]` entries. Keys that belong to a framework's own description are left to it."""
 
-    deviation: list[Deviation] = msgspec.field(default_factory=list)
+    deviation: Annotated[list[Deviation], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=list)
 
 
 def load(path: Path) -> Expectations:
     """Read a TOML file; raises `BadExpectations` with one sentence where it is none."""
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=Expectations)
-    except OSError as error:
-        raise BadExpectations(f"--expect {path} cannot be read: {error.strerror}") from None
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadExpectations(f"--expect {path} is no list of [[deviation]] entries: {error}") from None
+        return msgspec.toml.decode(read_toml(path), type=Expectations)
+    except Unreadable as trouble:
+        raise BadExpectations(f"--expect {path} {trouble}") from None
+    except RecursionError:
+        raise BadExpectations(f"--expect {path} is no list of [[deviation]] entries: it is nested too deeply") from None
+    except ValueError as error:  # not TOML, not ours, or a number with too many digits
+        raise BadExpectations(f"--expect {path} is no list of [[deviation]] entries: {one_line(str(error))}") from None
 
 
 def applies(entry: Deviation, row: Row, environment: dict[str, Any]) -> bool:
@@ -136,7 +139,7 @@ def _rank(row: Row) -> int | None:
 def _installed(version: Any, wanted: str) -> bool:
     try:
         return isinstance(version, str) and SpecifierSet(wanted).contains(version, prereleases=True)
-    except (InvalidSpecifier, InvalidVersion):
+    except ValueError:  # no specifier, no version, or more digits than Python reads
         return False
 
 

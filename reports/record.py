@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from bnspec.reports.trace import Number, Shows, Step, Values, Word
+from bnspec import __version__
+from bnspec.reading import Unreadable, read_text
+from bnspec.reports.inert import one_line
+from bnspec.reports.trace import DIMENSIONS, Count, Number, Shows, Step, Values, Whole, Word
 
 SCHEMA = "bnspec-report/1"
 """The form of one record; the number moves when a reader of the old form would misread the new one."""
 
 SCHEMA_OF_SEVERAL = "bnspec-reports/1"
 """The form of a file that holds the records of several targets, in the order they were asked."""
+
+LARGEST_FILE = 64 << 20
+"""Bytes of a file of records, each of which comes to some 150 KiB."""
+
+Texts = Annotated[list[str], msgspec.Meta(max_length=1000)]
+"""Lines that a page shows one by one."""
+
+Plain = str | Whole | float | bool | None
+Choice = Plain | list[Plain] | dict[str, Plain]
+"""A choice of a convention, as JSON has it: nested no deeper."""
+
+Seconds = Annotated[float, msgspec.Meta(ge=-1e12, le=1e12)]
+"""A time, so short that sums of them stay finite; a row that never began has come out a little below zero."""
+
+Dtype = Literal["float16", "bfloat16", "float32", "float64"]
+"""The dtypes that laws are asked in."""
 
 Level = Literal["required", "recommended"]
 Status = Literal["pass", "fail", "error", "crash", "timeout", "flaky", "unsupported", "vacuous", "cut", "not-run"]
@@ -39,13 +60,13 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True):
 
     message: str
     component: str = ""
-    index: list[int] | None = None
+    index: Annotated[list[Whole], msgspec.Meta(max_length=DIMENSIONS)] | None = None
     got: Number | None = None
     want: Number | None = None
     error: Number | None = None
     bound: Number | None = None
     ratio: Number | None = None
-    trace: list[Step] = msgspec.field(default_factory=list)
+    trace: Annotated[list[Step], msgspec.Meta(max_length=10_000)] = msgspec.field(default_factory=list)
     shows: Shows | None = None
     expected: Values | None = None
     tolerance: Values | None = None
@@ -63,22 +84,22 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     property: Word
     chapter: str
-    dtype: Word
+    dtype: Dtype
     level: Level
     status: Status
     expected: bool = False
-    scope: list[str] = msgspec.field(default_factory=list)
+    scope: Texts = msgspec.field(default_factory=list)
     title: str = ""
     law: str = ""
-    against: list[str] = msgspec.field(default_factory=list)
-    examples: int = 0
-    informative: int = 0
-    declined: int = 0
+    against: Texts = msgspec.field(default_factory=list)
+    examples: Count = 0
+    informative: Count = 0
+    declined: Count = 0
     worst_ratio: Number = 0.0
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
     reason: str = ""
     counterexample: Counterexample | None = None
-    repro: str | None = None
+    repro: Annotated[str, msgspec.Meta(pattern=r"^repro_[A-Za-z0-9_]+\.py$(?!\n)")] | None = None
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,29 +137,29 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     laws: str
     target: str
     verdict: Verdict
-    scope: list[str]
+    scope: Texts
     reason: str
     opening: Literal["", "error", "crash", "timeout", "unsupported"] = ""
-    grades: dict[str, str] = msgspec.field(default_factory=dict)
+    grades: Annotated[dict[str, str], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
     expectations: Literal["met", "unmet", "none"] = "none"
-    convention: dict[str, Any] = msgspec.field(default_factory=dict)
-    bound: list[str] = msgspec.field(default_factory=list)
+    convention: Annotated[dict[str, Choice], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
+    bound: Texts = msgspec.field(default_factory=list)
     profile: str = ""
-    dtypes: list[str] = msgspec.field(default_factory=list)
-    environment: dict[str, Any] = msgspec.field(default_factory=dict)
-    seed: int = 0
-    seconds: float = 0.0
-    diagnoses: list[Diagnosis] = msgspec.field(default_factory=list)
-    warnings: list[str] = msgspec.field(default_factory=list)
+    dtypes: Texts = msgspec.field(default_factory=list)
+    environment: Annotated[dict[str, Plain], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
+    seed: Whole = 0
+    seconds: Seconds = 0.0
+    diagnoses: Annotated[list[Diagnosis], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=list)
+    warnings: Texts = msgspec.field(default_factory=list)
     assurance: str = ""
-    results: list[Row] = msgspec.field(default_factory=list)
+    results: Annotated[list[Row], msgspec.Meta(max_length=10_000)] = msgspec.field(default_factory=list)
     adapter: str = ""
 
 
 class Records(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA_OF_SEVERAL):
     """The records of several targets in one file."""
 
-    reports: list[Record]
+    reports: Annotated[list[Record], msgspec.Meta(max_length=1000)]
 
 
 def save(records: Record | Sequence[Record], path: str | os.PathLike[str]) -> None:
@@ -155,20 +176,51 @@ def as_json(document: Any) -> bytes:
 def load(path: str | os.PathLike[str]) -> list[Record]:
     """The records in this file, one or several; `BadRecord` with one sentence where it holds none."""
     try:
-        plain = msgspec.json.decode(Path(path).read_bytes())
-    except OSError as error:
-        raise BadRecord(f"{path} cannot be read: {error.strerror}; give the file that --json wrote") from None
+        text = read_text(path, LARGEST_FILE)
+        heading = _heading(text)
+        if heading.schema not in (SCHEMA, SCHEMA_OF_SEVERAL):
+            said = "has no schema" if heading.schema is None else f"has schema {one_line(repr(heading.schema), 60)}"
+            raise BadRecord(f"{path} {said}; this bnspec reads {SCHEMA!r} and {SCHEMA_OF_SEVERAL!r}")
+        document = msgspec.json.decode(text, type=Record | Records)
+        json.loads(text, object_pairs_hook=_without_twins, parse_int=len, parse_float=len)
+    except Unreadable as trouble:
+        raise BadRecord(f"{path} {trouble}; give the file that --json wrote") from None
+    except RecursionError:
+        raise BadRecord(f"{path} is nested too deeply to be a record; give the file that --json wrote") from None
+    except msgspec.ValidationError as error:
+        maker = "" if heading.suite in (None, __version__) else f"; it was made by bnspec {one_line(str(heading.suite), 30)}"
+        raise BadRecord(f"{path} says it is {heading.schema!r} but is not: {one_line(str(error))}{maker}") from None
     except msgspec.DecodeError as error:
         raise BadRecord(f"{path} is not JSON ({error}); give the file that --json wrote") from None
-    schema = plain.get("schema") if isinstance(plain, dict) else None
-    if schema not in (SCHEMA, SCHEMA_OF_SEVERAL):
-        said = "has no schema" if schema is None else f"has schema {schema!r}"
-        raise BadRecord(f"{path} {said}; this bnspec reads {SCHEMA!r} and {SCHEMA_OF_SEVERAL!r}")
-    try:
-        document = msgspec.convert(plain, Record | Records)
-    except msgspec.ValidationError as error:
-        raise BadRecord(f"{path} says it is {schema!r} but is not: {error}") from None
+    except _Twins as twins:
+        raise BadRecord(f"{path} says {one_line(str(twins), 60)} twice in one object; give the file that --json wrote") from None
     return [document] if isinstance(document, Record) else document.reports
+
+
+class _Heading(msgspec.Struct):
+    """What a file says it is, before the rest of it is believed."""
+
+    schema: Any = None
+    suite: Any = None
+
+
+class _Twins(ValueError):
+    """A key that an object has twice: which one counts, readers do not agree on."""
+
+
+def _heading(text: str) -> _Heading:
+    try:
+        return msgspec.json.decode(text, type=_Heading)
+    except msgspec.ValidationError:
+        return _Heading()  # JSON, but no object
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> None:
+    keys = set[str]()
+    for key, _ in pairs:
+        if key in keys:
+            raise _Twins(repr(key))
+        keys.add(key)
 
 
 def json_schema() -> dict[str, Any]:
@@ -177,10 +229,11 @@ def json_schema() -> dict[str, Any]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside `path` and move over it in one step."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write beside `path` and move over it in one step; a link that stands there is replaced, what it leads to stays."""
+    draft = path.with_name(f".{secrets.token_hex(8)}.draft")
     try:
-        draft.write_bytes(content)
+        with draft.open("xb") as file:
+            file.write(content)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

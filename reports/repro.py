@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from bnspec.reports.calls import array, calls, result
-from bnspec.reports.inert import clean, one_line
+from bnspec.reports.inert import clip, one_line
 from bnspec.reports.record import Counterexample, Record, Row, write_atomically
 from bnspec.reports.trace import BackwardStep, CopyStep, ForwardStep, RunningStep, Values, largest
 from bnspec.reports.verdict import title_of
 
-MARK = "# A failure found by bnspec, on its own: "
-"""How the first line of every script begins; only files that begin so are ever removed."""
+MARK = "# A failure found by bnspec, on its own (coding: utf-8): "
+"""How the first line of every script begins; only files that begin so are ever removed, and no words behind it name a coding."""
 
 COMPARISON = """\
 # --- what should have come ---
@@ -80,11 +81,11 @@ def write_repros(record: Record, directory: str | Path) -> Record:
         name = None
         if row.counterexample is not None and row.counterexample.trace:
             name = _file_name(row, written)
-            written.add(name)
+            written.add(name.lower())
             write_atomically(directory / name, script(record, row).encode())
         rows.append(msgspec.structs.replace(row, repro=name))
     for old in directory.glob("repro_*.py"):
-        if old.name not in written and old.read_bytes().startswith(MARK.encode()):
+        if old.name.lower() not in written and _is_ours(old):
             old.unlink()
     return msgspec.structs.replace(record, results=rows)
 
@@ -102,16 +103,24 @@ def script(record: Record, row: Row) -> str:
     return "\n".join([*parts, "# --- the calls ---", *calls(example.trace), "", _ending(row, example)])
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether an earlier run wrote this; links, pipes and directories it did not."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(MARK)) == MARK.encode()
+
+
 def _file_name(row: Row, taken: set[str]) -> str:
     stem = f"repro_{row.property}_{row.dtype}"
-    names = [f"{stem}.py", *(f"{stem}_{number}.py" for number in range(2, len(taken) + 3))]
-    return next(name for name in names if name not in taken)
+    names = chain([f"{stem}.py"], (f"{stem}_{number}.py" for number in count(2)))
+    return next(name for name in names if name.lower() not in taken)
 
 
 def _head(record: Record, row: Row, example: Counterexample) -> str:
     told = [
         MARK + one_line(title_of(row)),
-        *(f"# {line}".rstrip() for line in clean(example.message).splitlines()[:12]),
+        *(f"# {line}".rstrip() for line in clip(example.message).splitlines()[:12]),
         f"# Target: {one_line(record.target)}   dtype: {row.dtype}   law: {row.property}   bnspec {one_line(record.suite)}",
         "# Needs NumPy and the target's own requirements.",
         f"# {TELLS if _shown(example) else SHOWS}",

@@ -16,30 +16,50 @@ NonFinite = Literal["nan", "inf", "-inf"]
 Number = float | NonFinite
 """JSON has no NaN and no infinity, so they are written as words; `float(number)` reads both."""
 
-Word = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_]+$")]
-"""A name that goes into generated code and file names: letters, digits and underscores."""
+Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_]+$(?!\n)", max_length=100)]
+"""A name that goes into generated code and file names: letters, digits and underscores, and no line break behind them."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+"""What is counted. A file can hold whole numbers of any length, and Python has no words for the longest."""
+
+Whole = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A number that may be negative."""
+
+DIMENSIONS = 32
+"""Axes of an array: as many as every NumPy has."""
+
+LARGEST_EMPTY = 1 << 24
+"""What the axes of an array without values may come to, those of length 0 left out."""
+
+REAL = "biuf"
+"""Kinds of NumPy's dtypes that hold real numbers."""
 
 
 class Values(msgspec.Struct, frozen=True, kw_only=True):
     """An array as JSON: `data` is flat, in C order; a dtype NumPy lacks (bfloat16) is that of ml_dtypes."""
 
     dtype: Word
-    shape: list[Annotated[int, msgspec.Meta(ge=0)]]
-    data: list[float | int | bool | NonFinite]
+    shape: Annotated[list[Count], msgspec.Meta(max_length=DIMENSIONS)]
+    data: list[float | Whole | bool | NonFinite]
 
     def __post_init__(self) -> None:
+        numpy_dtype(self.dtype)
         if len(self.data) != math.prod(self.shape):
             raise ValueError(f"an array of shape {self.shape} cannot have {len(self.data)} values")
+        if not self.data and math.prod(max(size, 1) for size in self.shape) > LARGEST_EMPTY:
+            raise ValueError(f"an array of shape {self.shape} is larger than any of ours")
 
     def numpy(self) -> Array:
         """The array, in its own dtype and shape."""
-        return np.array([float(value) for value in self.data]).astype(numpy_dtype(self.dtype)).reshape(self.shape)
+        numbers = np.array([float(value) for value in self.data])
+        with np.errstate(all="ignore"):  # of a record that others wrote: NaN as a whole number
+            return numbers.astype(numpy_dtype(self.dtype)).reshape(self.shape)
 
 
 class LayerStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="layer"):
     """A fresh layer: the setup it was given, field for field; None asks for the layer's own start or default."""
 
-    layer: int
+    layer: Count
     gamma: Values | None
     beta: Values | None
     running_mean: Values | None
@@ -47,15 +67,15 @@ class LayerStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="
     eps: float | None
     momentum: float | None
     dtype: Word
-    channel_axis: int
-    rank: int
-    channels: int
+    channel_axis: Whole
+    rank: Count
+    channels: Count
 
 
 class ForwardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="forward"):
     """`layer.forward(x, training=...)`, the bytes of x lying in memory as `layout` says."""
 
-    layer: int
+    layer: Count
     training: bool
     x: Values
     layout: Word = "contiguous"
@@ -64,7 +84,7 @@ class ForwardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag
 class BackwardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="backward"):
     """`layer.backward(dy)` for the latest forward, the bytes of dy lying in memory as `layout` says."""
 
-    layer: int
+    layer: Count
     dy: Values
     layout: Word = "contiguous"
 
@@ -72,29 +92,29 @@ class BackwardStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", ta
 class RunningStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="running"):
     """`layer.running()`."""
 
-    layer: int
+    layer: Count
 
 
 class CopyStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="copy"):
     """The layer `to`, made of `layer` by copy.deepcopy or a round trip through pickle."""
 
-    layer: int
-    to: int
+    layer: Count
+    to: Count
     how: Literal["deepcopy", "pickle"]
 
 
 class SaveStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="save"):
     """`layer.save()`, kept under the number `state`."""
 
-    layer: int
-    state: int
+    layer: Count
+    state: Count
 
 
 class LoadStep(msgspec.Struct, frozen=True, kw_only=True, tag_field="do", tag="load"):
     """`layer.load(...)` of what was kept under the number `state`."""
 
-    layer: int
-    state: int
+    layer: Count
+    state: Count
 
 
 Step = LayerStep | ForwardStep | BackwardStep | RunningStep | CopyStep | SaveStep | LoadStep
@@ -103,20 +123,21 @@ Step = LayerStep | ForwardStep | BackwardStep | RunningStep | CopyStep | SaveSte
 class Shows(msgspec.Struct, frozen=True, kw_only=True):
     """Where the failure is seen: the result `name` of step number `step` of the trace, counted from 0."""
 
-    step: int
+    step: Count
     name: Word
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
-    """The dtype of this name, asking ml_dtypes for those that NumPy lacks; ValueError where neither has it."""
+    """The dtype of this name, asking ml_dtypes for those that NumPy lacks; ValueError where neither has it for real numbers."""
     try:
         found: np.dtype[Any] = np.dtype(name)
     except TypeError:
         import ml_dtypes
 
-        if not hasattr(ml_dtypes, name):
-            raise ValueError(f"{name!r} is the name of no dtype, neither of NumPy nor of ml_dtypes") from None
-        found = np.dtype(getattr(ml_dtypes, name))
+        kind = getattr(ml_dtypes, name, None)
+        found = np.dtype(kind if isinstance(kind, type) else object)
+    if found.name != name or not (found.kind in REAL or found.type.__module__ == "ml_dtypes"):
+        raise ValueError(f"{name!r} is the name of no dtype, neither of NumPy nor of ml_dtypes")
     return found
 
 

@@ -28,6 +28,10 @@ def test_a_mistake_is_found_by_two_laws(mistake: str, dtype: str, tmp_path: Path
     assert all(row.counterexample and row.counterexample.trace for row in shown)
 
 
+FOR_OTHERS = {"a_fourth_rank_is_answered_whole_or_refused"}
+"""Laws that have nothing to ask of a file that takes every rank."""
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_right_file_is_conformant(seed: int, tmp_path: Path) -> None:
     file = tmp_path / "layer.py"
@@ -36,4 +40,4 @@ def test_the_right_file_is_conformant(seed: int, tmp_path: Path) -> None:
     assert record.verdict == "conformant", rows_by_status(record.results)
     assert record.scope == ["train", "infer", "running", "grad_train", "grad_infer"]
     assert record.warnings == []
-    assert {row.status for row in record.results if row.level == "required"} == {"pass"}
+    assert {row.status for row in record.results if row.level == "required" and row.property not in FOR_OTHERS} == {"pass"}

@@ -18,6 +18,7 @@ SEEN_BY = {
         "a_gamma_of_zero_lets_no_gradient_of_x_through",
         "gradients_of_x_are_linear_in_gamma",
     ),
+    "gamma along the samples": ("axes_of_equal_length_are_told_apart", "the_order_of_the_batch_does_not_matter"),
     "rows in memory order": ("gradients_know_nothing_of_memory_layout", "an_upstream_gradient_may_lie_otherwise_than_x"),
     "three axes at most": ("a_fourth_rank_is_answered_whole_or_refused", "the_convention_is_of_one_piece"),
     "training gradient in inference of images": (

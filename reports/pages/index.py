@@ -6,15 +6,19 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from bnspec.reports.inert import one_line
-from bnspec.reports.pages import html, markdown, wording
+from bnspec.reports.pages import html, markdown
 from bnspec.reports.pages.summary import Chapter, chapters, state_of, worst_of
 from bnspec.reports.record import Record, write_atomically
 
 STATE_OF_VERDICT = {"conformant": "pass", "nonconformant": "fail", "inconclusive": "undecided"}
 """In which colour a verdict is shown."""
+
+RESERVED = frozenset({"con", "prn", "aux", "nul"} | {f"{port}{number}" for port in ("com", "lpt") for number in range(10)})
+"""Names of devices, which Windows lets nobody give to a directory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +52,7 @@ def write(records: Sequence[Record], directory: str | os.PathLike[str]) -> list[
     ]
     written = []
     for page, templates in (("index.html", html.environment()), ("index.md", markdown.environment())):
-        words = {"MARKS": wording.MARKS, "STATES": wording.STATES, "STATE_OF_VERDICT": STATE_OF_VERDICT}
-        text = templates.get_template(page).render(lines=lines, names=names, **words)
+        text = templates.get_template(page).render(lines=lines, names=names, STATE_OF_VERDICT=STATE_OF_VERDICT)
         write_atomically(directory / page, text.encode())
         written.append(directory / page)
     return written
@@ -60,6 +63,7 @@ def places(records: Sequence[Record]) -> list[str]:
     taken: list[str] = []
     for record in records:
         stem = re.sub("[^a-z0-9]+", "-", one_line(record.target).lower()).strip("-")[:60] or "target"
-        names = [stem, *(f"{stem}-{number}" for number in range(2, len(records) + 2))]
+        stem = f"{stem}-target" if stem in RESERVED else stem
+        names = chain([stem], (f"{stem}-{number}" for number in count(2)))
         taken.append(next(name for name in names if name not in taken))
     return taken

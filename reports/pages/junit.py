@@ -54,7 +54,7 @@ def _verdict(record: Record) -> Element:
     if record.verdict != "conformant" and record.expectations != "met":
         element = "failure" if record.verdict == "nonconformant" else "error"
         SubElement(case, element, message=f"{record.verdict}: {one_line(record.reason)}", type=record.verdict)
-    SubElement(case, "system-out").text = f"scope: {', '.join(record.scope)}; {clip(record.reason)}"
+    SubElement(case, "system-out").text = clip(f"scope: {', '.join(record.scope)}; {record.reason}")
     return _counted(suite)
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jinja2
 
 from bnspec.reports.inert import markdown_code, markdown_fence, markdown_text
-from bnspec.reports.pages import summary, wording
+from bnspec.reports.pages.templating import templates
 from bnspec.reports.record import Record
-from bnspec.reports.verdict import title_of
 
 
 class Markup(str):
@@ -22,26 +22,15 @@ def render(record: Record) -> str:
     return environment().get_template("report.md").render(record=record)
 
 
+@cache
 def environment() -> jinja2.Environment:
     """Templates in which text is inert by default; `code` and `fence` quote it, `in_cell` keeps a quote in its table cell."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=False,
-        finalize=_inert,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters |= {
+    filters: dict[str, Callable[..., Any]] = {
         "code": lambda text: Markup(markdown_code(str(text))),
         "fence": lambda text, language="": Markup(markdown_fence(text, language)),
         "in_cell": lambda markup: Markup(markup.replace("|", "\\|")),
-        "title": title_of,
-        "number": wording.number,
     }
-    templates.globals |= {"summary": summary, "wording": wording}
-    return templates
+    return templates(_inert, filters, html=False)
 
 
 def _inert(value: Any) -> str:

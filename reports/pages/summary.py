@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bnspec.reports.inert import one_line
 from bnspec.reports.record import Record, Row
 from bnspec.reports.verdict import FAILING, UNDECIDED, failures, title_of
 
@@ -124,6 +126,15 @@ def findings(record: Record) -> list[Finding]:
     found.sort(key=_rank)
     firsts = list({finding.kind: finding for finding in reversed(found)}.values())
     return sorted(found, key=lambda finding: (*_weight(finding), finding not in firsts))
+
+
+def going_on(record: Record) -> str:
+    """The command that goes on with an interrupted run; "" for one that came to its end."""
+    if not record.reason.startswith("interrupted"):
+        return ""
+    options = {"--profile": [record.profile] if record.profile else [], "--seed": [str(record.seed)], "--dtype": record.dtypes}
+    words = [word for name, values in options.items() for value in values for word in (name, value)]
+    return shlex.join(["bnspec", "check", one_line(record.target), *map(one_line, words), "--resume", "DIR"])
 
 
 def worst_of(rows: Iterable[Row]) -> float | None:

@@ -104,7 +104,7 @@ def grid(values: Values, index: Sequence[int] | None = None) -> Grid:
     numbers = values.numpy()
     table = numbers.reshape(-1, values.shape[-1] if values.shape else 1) if numbers.size else numbers.reshape(0, 0)
     marked = np.zeros(numbers.shape, bool)
-    if index is not None and len(index) == numbers.ndim:
+    if index is not None and len(index) == numbers.ndim and all(map(_within, index, numbers.shape)):
         marked[tuple(index)] = True
     shown, marks = table[: GRID[0], : GRID[1]], marked.reshape(table.shape)
     rows = [[Cell(_figure(shown[at, to]), bool(marks[at, to])) for to in range(shown.shape[1])] for at in range(len(shown))]
@@ -116,11 +116,11 @@ def convention_line(convention: Mapping[str, Any]) -> str:
     said = []
     if weighs := convention.get("momentum_weighs"):
         default = convention.get("momentum_default")
-        said.append(_momentum(weighs) + ("" if default is None else f", default {default:g}"))
+        said.append(_momentum(str(weighs)) + ("" if default is None else f", default {_given(default)}"))
     if kind := convention.get("running_var"):
-        said.append("running variance " + (_by_rank(kind) if isinstance(kind, Mapping) else kind))
+        said.append("running variance " + (_by_rank(kind) if isinstance(kind, Mapping) else str(kind)))
     if (eps := convention.get("eps_default")) is not None:
-        said.append(f"eps {_short_exponent(f'{eps:g}')}")
+        said.append(f"eps {_given(eps)}")
     if (axis := convention.get("channel_axis")) is not None:
         said.append(f"channel axis {axis}")
     return "; ".join(said)
@@ -140,6 +140,15 @@ def _short_exponent(figure: str) -> str:
     return figure.replace("e-0", "e-").replace("e+0", "e+")
 
 
+def _within(at: int, size: int) -> bool:
+    return -size <= at < size
+
+
+def _given(value: Any) -> str:
+    """A number of a convention, or what stands in its place: a record has NaN and infinity as words."""
+    return _short_exponent(f"{value:g}") if isinstance(value, float | int) else str(value)
+
+
 def _momentum(weighs: str) -> str:
     sentences = {"cumulative": "running statistics are plain averages", "unobservable": "what momentum weighs cannot be seen"}
     return sentences.get(weighs, f"momentum weighs the {weighs}" + (" statistics" if weighs == "running" else ""))
@@ -152,4 +161,4 @@ def _by_rank(kinds: Mapping[Any, str]) -> str:
 def array_text(values: Values) -> str:
     """A small array as nested brackets, its numbers as short as their dtype allows: [[1, 2.5], [0, -1]]."""
     words = [_figure(value) for value in values.numpy().ravel()]
-    return bracketed(words, values.shape)
+    return bracketed(words, values.shape) if words else f"no values, shape ({', '.join(map(str, values.shape))})"
