@@ -57,14 +57,19 @@ class Law:
         return self.name.replace("_", " ")
 
 
-def law(*scope: str, against: str, share: float = 1.0, dtypes: tuple[str, ...] = ()) -> Callable[[Test], Test]:
+SHARES = {"required": 1.0, "recommended": 0.5}
+"""Which part of a profile's cases a law gets that does not say so itself: advice needs less evidence than a verdict."""
+
+
+def law(*scope: str, against: str, share: float | None = None, dtypes: tuple[str, ...] = ()) -> Callable[[Test], Test]:
     """Mark a property. `scope`: what must be offered for it to be asked; `against`: mistakes, separated by commas."""
 
     def mark(test: Test) -> Test:
         level, text = _docstring(test)
         chapter = test.__module__.rpartition(".")[2].removeprefix("test_")
         mistakes = tuple(mistake.strip() for mistake in against.split(","))
-        test.law = Law(test.__name__.removeprefix("test_"), chapter, level, text, scope, mistakes, share, dtypes)  # type: ignore[attr-defined]
+        part = SHARES[level] if share is None else share
+        test.law = Law(test.__name__.removeprefix("test_"), chapter, level, text, scope, mistakes, part, dtypes)  # type: ignore[attr-defined]
         return test
 
     return mark
