@@ -109,7 +109,8 @@ def _open(target: str, options: Options) -> Session:
         database=options.database,
     )
     session.enough = options.enough
-    if (known := options.expectations) is not None:
+    if options.expectations is not None:
+        known = expectations.about(options.expectations, target)
         versions = environment()
         session.known = lambda row: expectations.foreseen(known, row.property, row.dtype, row.scope, versions)
     return session

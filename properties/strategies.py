@@ -168,14 +168,16 @@ NUMBERS = st.binary(min_size=len(PARTS), max_size=len(PARTS)).map(_joined)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def cases(*, kappas: Sequence[float] = KAPPA, max_values: int | None = None) -> st.SearchStrategy[Case]:
+def cases(
+    *, kappas: Sequence[float] = KAPPA, max_values: int | None = None, channels: Sequence[int] = CHANNELS
+) -> st.SearchStrategy[Case]:
     """Cases of ordinary condition, where a mistake of meaning shows. `max_values`: at most so many values a channel."""
-    return _built(_shapes(max_values), kappas=kappas)
+    return _built(_shapes(max_values, channels), kappas=kappas)
 
 
-def _shapes(max_values: int | None = None) -> st.SearchStrategy[Shape]:
+def _shapes(max_values: int | None = None, channels: Sequence[int] = CHANNELS) -> st.SearchStrategy[Shape]:
     stacks = [stack for stack in STACKS if max_values is None or prod(stack) <= max_values]
-    return st.builds(with_channels, st.sampled_from(stacks), st.sampled_from(CHANNELS))
+    return st.builds(with_channels, st.sampled_from(stacks), st.sampled_from(channels))
 
 
 CANCELLING = {"float64": (1e6, 1e7, -3e7), "float32": (1e3, 3e3, -1e4), "float16": (128.0, -256.0), "bfloat16": (64.0, -128.0)}

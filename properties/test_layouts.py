@@ -13,7 +13,7 @@ from bnspec.properties.laws import law
 from bnspec.properties.refusals import unless_refused
 from bnspec.properties.rounds import GRADIENTS, backward
 from bnspec.properties.stage import Declined, current
-from bnspec.properties.strategies import cases, large_cases, refolded, wide_cases
+from bnspec.properties.strategies import CHANNELS, cases, large_cases, refolded, wide_cases
 
 STATISTICS = ("running_mean", "running_var")
 
@@ -67,13 +67,14 @@ def test_an_upstream_gradient_may_lie_otherwise_than_x(bn: Subject, case: Case, 
 
 
 @law("grad_train", against="layout, gradient", share=0.2)
-@given(case=cases(), layout=st.sampled_from(LAYOUTS[1:]))
-def test_an_upstream_gradient_of_one_sample_may_lie_otherwise_than_x(bn: Subject, case: Case, layout: str) -> None:
+@given(case=cases(channels=CHANNELS[1:], max_values=32))
+def test_an_upstream_gradient_of_one_sample_may_lie_otherwise_than_x(bn: Subject, case: Case) -> None:
     """Recommended. The same of one sample whose values lie along one axis, the other axes having length 1.
 
     The stride of an axis of length 1 means nothing; code that reads a layout off it takes other numbers for dy, and says nothing.
     """
-    judge_dy_laid_out(bn, of_one_sample(case), layout)
+    for layout in reversed(LAYOUTS[1:]):
+        judge_dy_laid_out(bn, of_one_sample(case), layout)
 
 
 def judge_dy_laid_out(bn: Subject, case: Case, layout: str) -> None:

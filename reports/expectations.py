@@ -29,10 +29,12 @@ class BadExpectations(ValueError):
 class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a deviation applies; what is not said does not matter.
 
-    dtype    one or several;  rank: of x in the counterexample;  mode: "train" or "infer", what the property asks about
+    target   a glob, or several;  dtype: one or several
+    rank     of x in the counterexample;  mode: "train" or "infer", what the property asks about
     version  package -> version specifier, such as {torch = ">=2.4,<3"}
     """
 
+    target: str | list[str] | None = None
     dtype: str | list[str] | None = None
     rank: int | list[int] | None = None
     mode: str | None = None
@@ -94,6 +96,17 @@ def _concerns(entry: Deviation, law: str, dtype: str, scope: Sequence[str], envi
     )
 
 
+def about(expectations: Expectations, target: str) -> Expectations:
+    """The entries that are for this target."""
+    return Expectations(
+        [
+            entry
+            for entry in expectations.deviation
+            if entry.when.target is None or any(fnmatchcase(target, glob) for glob in _several(entry.when.target))
+        ]
+    )
+
+
 def foreseen(expectations: Expectations, law: str, dtype: str, scope: Sequence[str], environment: dict[str, Any]) -> bool:
     """Whether some entry says that this law will fail in this dtype, at some rank at least. `scope`: what the law asks about."""
     return any(_concerns(entry, law, dtype, scope, environment) for entry in expectations.deviation)
@@ -101,6 +114,7 @@ def foreseen(expectations: Expectations, law: str, dtype: str, scope: Sequence[s
 
 def apply(record: Record, expectations: Expectations) -> Record:
     """The record with its expected rows marked, `expectations` met or unmet, and a warning for every entry that is wrong."""
+    expectations = about(expectations, record.target)
     rows, used, edits = [], dict.fromkeys(range(len(expectations.deviation)), 0), []
     for row in record.results:
         mine = [at for at, entry in enumerate(expectations.deviation) if applies(entry, row, record.environment)]

@@ -114,3 +114,16 @@ def test_our_own_files_can_be_read(name: str) -> None:
 
     path = Path(str(frameworks.__file__)).with_name(f"{name}.toml")
     assert all(one.reason.strip() and one.link.startswith("https://") for one in expectations.load(path).deviation)
+
+
+def test_an_entry_for_another_target_says_nothing_here() -> None:
+    passing = msgspec.structs.replace(record(row("a")), verdict="conformant")
+    assert apply(passing, entry("a", when=When(target="other*"))).expectations == "met"
+    assert apply(passing, entry("a", when=When(target=["other*", "t"]))).expectations == "unmet"
+
+
+def test_a_row_is_foreseen_where_an_entry_is_about_it() -> None:
+    listed = Expectations([entry("a", when=When(dtype="float32", mode="train", version={"torch": ">=2"}))])
+    assert expectations.foreseen(listed, "a", "float32", ["train"], {"torch": "2.13.0"})
+    assert not expectations.foreseen(listed, "a", "float64", ["train"], {"torch": "2.13.0"})
+    assert not expectations.foreseen(listed, "b", "float32", ["train"], {"torch": "2.13.0"})
