@@ -29,7 +29,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     subject   the bug's name, or the correct one's;  shape: of the code it was put on
     complete  every law was asked; else the run ended at the second that failed
-    laws      the required laws that do not hold, in the order they were asked
+    advice    only recommended laws are against it: it is caught when one of them fails, whatever the verdict
+    laws      the required laws (for advice, the recommended ones too) that do not hold, in the order they were asked
     cases, seconds   until the first of them failed, opening and probing included; of the whole run where none did
     took      seconds of the whole run
     """
@@ -45,6 +46,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     took: float
     reason: str = ""
+    advice: bool = False
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it ended as it should: a bug caught, correct code conformant."""
+        if not self.bug:
+            return self.verdict == "conformant"
+        return bool(self.laws) if self.advice else self.verdict == "nonconformant"
 
 
 class BugScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +108,7 @@ def _bug(runs: Sequence[Run]) -> BugScore:
         bug=runs[0].bug,
         shapes=sorted({run.shape for run in runs}),
         runs=len(campaign),
-        caught=sum(run.verdict == "nonconformant" for run in campaign),
+        caught=sum(run.is_right for run in campaign),
         witnesses=min(len(run.laws) for run in campaign),
         laws=dict(Counter(law for run in runs for law in run.laws).most_common()),
         cases=median(run.cases for run in campaign),
@@ -109,7 +118,7 @@ def _bug(runs: Sequence[Run]) -> BugScore:
 
 
 def _correct(runs: Sequence[Run]) -> CorrectScore:
-    wrong = [f"seed {run.seed}, {run.shape}: {run.verdict}: {run.reason}" for run in runs if run.verdict != "conformant"]
+    wrong = [f"seed {run.seed}, {run.shape}: {run.verdict}: {run.reason}" for run in runs if not run.is_right]
     return CorrectScore(subject=runs[0].subject, runs=len(runs), conformant=len(runs) - len(wrong), reasons=wrong)
 
 
