@@ -215,6 +215,7 @@ class Adapter:
 WrongLayer = BatchNorm
 BatchNorm = Adapter
 """,
+        verdict="inconclusive",
     ),
 }
 """Ending or stopping what started it: another process each time, and never a verdict."""

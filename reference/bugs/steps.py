@@ -51,7 +51,6 @@ class Steps:
     bug: ClassVar[Bug | None] = None
 
     def __init__(self, setup: Setup, convention: Convention = TORCH) -> None:
-
         def start(given: Array | None, own: float) -> Array:
             return np.array(np.full(setup.channels, own) if given is None else given, parameter_dtype(setup.dtype))
 

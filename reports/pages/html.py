@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,11 @@ def render(record: Record) -> str:
 @cache
 def environment() -> jinja2.Environment:
     """Templates in which text is escaped, cleaned and bounded by default; `line` makes it one line, `path` part of an address."""
-    filters = {"line": lambda value: one_line(str(value)), "clipped": clip, "path": lambda name: quote(name, safe="")}
+    filters: dict[str, Callable[..., Any]] = {
+        "line": lambda value: one_line(str(value)),
+        "clipped": clip,
+        "path": lambda name: quote(name, safe=""),
+    }
     return templates(_inert, filters, html=True)
 
 
