@@ -67,7 +67,7 @@ def check(
     targets
         What to ask: file.py:Name or package.module:Name.
     profile
-        How many cases a property gets: 25, 300 or 10,000.
+        How many cases a property gets: 20, 300 or 10,000.
     seed
         The same seed asks the same cases.
     dtype

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -24,3 +24,8 @@ def in_rounds(items: Sequence[Item], place: Callable[[Item], tuple[int, int]]) -
         turns.append((turn > 0, dtype, turn, chapter))
         met[dtype, chapter] += 1
     return [items[at] for at in sorted(range(len(items)), key=turns.__getitem__)]
+
+
+def kindred_first(items: Sequence[Item], mistakes: Collection[str], against: Callable[[Item], Collection[str]]) -> list[Item]:
+    """What stands against the most of these mistakes first, else as it was: the next witness is sought where one was found."""
+    return sorted(items, key=lambda item: -len(set(against(item)) & set(mistakes)))

@@ -22,7 +22,7 @@ from bnspec.properties import judge
 from bnspec.properties.budget import FEWEST_EXAMPLES, MIN_EXAMPLES, Clock, Patience, affordable, pace_of, reduced
 from bnspec.properties.drawing import Remembered, only_from_the_seed, settings_of
 from bnspec.properties.laws import CHAPTERS, Law
-from bnspec.properties.order import in_rounds
+from bnspec.properties.order import in_rounds, kindred_first
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
 from bnspec.properties.stage import Declined, Refused, Stage, current, on_stage
@@ -156,7 +156,7 @@ class Session:
         items[:] = [item for item in items if _law(item) is None or _dtype(item) in self.dtypes]
         items.sort(key=self._place)
         if self.campaign:
-            items[:] = in_rounds(items, self._place)
+            items[:] = sorted(in_rounds(items, self._place), key=_is_advice)
         examples = affordable(self.examples, self.planned or len({_law(item) for item in items}), self.pace)
         if slow := reduced(self.examples, examples, self.pace):
             self.measured.warnings.append(slow)
@@ -217,9 +217,18 @@ class Session:
         if row.status in ("vacuous", "not-run") and report.passed:
             report.outcome, report.longrepr = "failed", row.reason
         item.config.hook.pytest_bnspec_row(row=row)
-        if self.campaign and 0 < self.enough <= len({one.property for one in self.rows.values() if one.is_wrong()}):
-            item.session.shouldfail = f"{self.enough} properties failed"
+        if self.campaign and self.enough and row.is_wrong():
+            self._wrong(item, row)
         return report
+
+    def _wrong(self, item: pytest.Item, row: Row) -> None:
+        """In a campaign, end the run or seek the next witness; the item after this one is settled, pytest prepares for it."""
+        if len({one.property for one in self.rows.values() if one.is_wrong()}) >= self.enough:
+            item.session.shouldfail = f"{self.enough} properties failed"
+            return
+        items = item.session.items
+        settled = items.index(item) + 2
+        items[settled:] = kindred_first(items[settled:], row.against, _against)
 
     def pytest_unconfigure(self) -> None:
         """Let the implementation go."""
@@ -228,6 +237,17 @@ class Session:
 
 def _law(item: pytest.Item) -> Law | None:
     return getattr(getattr(item, "function", None), "law", None)
+
+
+def _is_advice(item: pytest.Item) -> bool:
+    """Whether a law decides nothing: a campaign asks it after all that do."""
+    law = _law(item)
+    return law is not None and law.level == "recommended"
+
+
+def _against(item: pytest.Item) -> tuple[str, ...]:
+    law = _law(item)
+    return () if law is None else law.against
 
 
 def _dtype(item: pytest.Item) -> str:

@@ -10,7 +10,7 @@ from bnspec.plugs.subject import Answer, Subject
 from bnspec.properties.judge import INFORMATIVE, assert_near, assert_same, columns, infer_truth, reject, seen, train_truth
 from bnspec.properties.laws import law
 from bnspec.properties.refusals import unless_refused
-from bnspec.properties.stage import Refused, current
+from bnspec.properties.stage import Declined, Refused, current
 from bnspec.properties.strategies import cases
 
 
@@ -98,6 +98,19 @@ def test_one_value_a_channel_is_beta_or_an_error(bn: Subject, case: Case) -> Non
         _expect_numbers(answer, "one value a channel")
 
 
+@law("train", against="edge", share=0.3)
+@given(case=cases())
+def test_one_value_a_channel_is_not_seen_in_y(bn: Subject, case: Case) -> None:
+    """Required. Where training answers on one value a channel, another value gives the same y: x - mean is 0 for either."""
+    if current().convention.single_value == "error":
+        raise Declined("training on one value a channel is refused")
+    first = np.ascontiguousarray(case.columns(case.x)[:1].astype(case.x.dtype))
+    ones = [from_columns(values, _single(case), case.channel_axis) for values in (first, first * 2 + 1)]
+    single, other = (case.replace(x=x, dy=None) for x in ones)
+    seen()
+    assert_same(bn.train(other), bn.train(single), "y", other, train_truth(other).bound("y") + train_truth(single).bound("y"))
+
+
 @law("train", "infer", against="edge, Bessel, lifecycle", share=0.5)
 @given(case=cases())
 def test_one_value_a_channel_in_passing_does_no_harm(bn: Subject, case: Case) -> None:
@@ -170,14 +183,33 @@ def test_a_constant_channel_has_no_variance(bn: Subject, case: Case) -> None:
 @given(case=cases(max_values=8))
 def test_an_empty_batch_is_as_it_was(bn: Subject, case: Case) -> None:
     """Recommended. Training on no values at all is an error, or an empty y that leaves the state alone: never NaN in the state."""
-    axis = 0 if case.channel_axis % case.x.ndim else 1
-    empty = case.replace(x=np.ascontiguousarray(np.take(case.x, [], axis)), dy=None)
+    empty = _emptied(case)
     seen()
     try:
         answer = unless_refused(bn, case, lambda: bn.train(empty), "an empty batch")
     except Refused:
         return
     _expect_numbers(answer, "an empty batch")
+
+
+@law("train", "infer", against="edge, lifecycle", share=0.3)
+@given(case=cases(max_values=8))
+def test_an_empty_batch_in_passing_does_no_harm(bn: Subject, case: Case) -> None:
+    """Recommended. After training on an empty batch, or its refusal, inference answers what it would have answered before."""
+    layer, empty = bn.layer(case), _emptied(case)
+    try:
+        layer.forward(empty.x, training=True)
+    except Fault as fault:
+        if fault.status not in ("error", "unsupported"):
+            raise
+    y = layer.forward(case.x, training=False)
+    assert_near(Answer(y, steps={"y": layer.latest}), infer_truth(case), "y")
+
+
+def _emptied(case: Case) -> Case:
+    """The case without its samples."""
+    axis = 0 if case.channel_axis % case.x.ndim else 1
+    return case.replace(x=np.ascontiguousarray(np.take(case.x, [], axis)), dy=None)
 
 
 @law("infer", against="eps", share=0.5)

@@ -125,6 +125,23 @@ def test_gradients_of_tiny_and_huge_deviations_are_exact(bn: Subject, case: Case
     assert_near(bn.train_gradients(case), train_truth(case), "dx", "dgamma", "dbeta")
 
 
+@law("grad_infer", against="mode, gradient, affine", share=0.5)
+@given(case=cases())
+def test_inference_tells_dgamma_by_its_y(bn: Subject, case: Case) -> None:
+    """Required. In inference gamma dgamma = sum(dy (y - beta)), with the y that the layer itself answered.
+
+    y is linear in gamma, so its value tells its slope; an x_hat that backward makes with other statistics breaks it.
+    """
+    answer, truth = bn.infer_gradients(case), infer_truth(case)
+    dy, beta = case.columns(case.upstream), case.beta.astype(float)
+    parts = dy * (columns(answer, "y", case) - beta)
+    scale = np.abs(dy * (truth.value("y") - beta)).sum(0)
+    told = case.gamma.astype(float) * columns(answer, "dgamma", case)
+    tolerance = (np.abs(dy) * truth.bound("y")).sum(0) + np.abs(case.gamma.astype(float)) * truth.bound("dgamma")
+    tolerance += (case.m + 8) * 2.0**-51 * (scale + np.abs(dy * beta).sum(0))
+    judge(answer, "gamma dgamma", told + scale, parts.sum(0) + scale, tolerance, case=case)
+
+
 @law("grad_infer", against="mode, gradient, batch dependence", share=0.5)
 @given(case=cases())
 def test_inference_gradients_of_a_sample_are_its_own(bn: Subject, case: Case) -> None:

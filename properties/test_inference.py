@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from bnspec import bounds
 from bnspec.case import Case
 from bnspec.plugs.subject import Answer, Subject
-from bnspec.properties.judge import assert_near, assert_same, infer_truth, shaped
+from bnspec.properties.judge import assert_near, assert_same, infer_truth, reject, shaped
 from bnspec.properties.laws import law
-from bnspec.properties.stage import Refused
+from bnspec.properties.stage import Refused, current
 from bnspec.properties.strategies import cases, extreme_cases
 
 
@@ -87,3 +87,22 @@ def test_a_running_variance_of_zero_leaves_eps(bn: Subject, case: Case) -> None:
     """Required. With running_var = 0, y = gamma (x - running_mean) / sqrt(eps) + beta: finite, and eps alone decides."""
     still = case.replace(running_var=np.zeros_like(case.running_var))
     assert_near(bn.infer(still), infer_truth(still), "y")
+
+
+@law("infer", against="running start, wrong declaration", share=0.3)
+@given(case=cases())
+def test_a_fresh_layer_infers_with_its_start(bn: Subject, case: Case) -> None:
+    """Required. Before any training, a layer that was given no running statistics normalizes with the start of its convention.
+
+    In most that is mean 0 and variance 1, so that y is almost the affine map alone; a variance of 0 multiplies x by 1 / sqrt(eps).
+    """
+    convention = current().convention
+    if convention.debias != "none":
+        raise Refused("where the averages are corrected for their start, nothing is known before the first step")
+    if not np.isfinite(convention.running_start).all():
+        reject("convention", None, f"a fresh layer must start with numbers; its running statistics are {convention.running_start}")
+    mean, var = (np.full_like(case.running_mean, start) for start in convention.running_start)
+    start = case.replace(running_mean=mean, running_var=var)
+    layer = bn.layer(start, own_state=True)
+    y = layer.forward(case.x, training=False)
+    assert_near(Answer(y, steps={"y": layer.latest}), infer_truth(start), "y")

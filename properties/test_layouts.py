@@ -171,3 +171,10 @@ def test_many_channels_are_normalized_alike(bn: Subject, case: Case) -> None:
 def test_many_channels_have_their_own_gradients(bn: Subject, case: Case) -> None:
     """Required. 31 to 129 channels, never a power of two: each has the dx, dgamma and dbeta of its own values and no other's."""
     assert_near(bn.train_gradients(case), train_truth(case), *GRADIENTS)
+
+
+@law("infer", against="channel mixing, partial vectors", share=0.1)
+@given(case=wide_cases())
+def test_many_channels_are_inferred_alike(bn: Subject, case: Case) -> None:
+    """Required. 31 to 129 channels in inference: each is normalized with its own running statistics, the last ones too."""
+    assert_near(bn.infer(case), infer_truth(case), "y")

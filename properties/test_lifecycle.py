@@ -23,6 +23,8 @@ from bnspec.properties.stage import Refused
 from bnspec.properties.strategies import cases
 from bnspec.properties.streams import shown
 
+STATISTICS = ("running_mean", "running_var")
+
 
 @law("train", "infer", "running", against="mode, lifecycle, running update", share=0.5, dtypes=("float32", "float64"))
 @given(case=cases())
@@ -35,9 +37,9 @@ def test_an_inference_between_changes_nothing(bn: Subject, case: Case) -> None:
         if between:
             layer.forward(case.x + 1, training=False)
         y = layer.forward(case.x, training=True)
-        states.append(Answer(y, *layer.running(), None, dict.fromkeys(("running_mean", "running_var"), layer.latest)))
+        states.append(Answer(y, *layer.running(), None, dict.fromkeys(STATISTICS, layer.latest)))
     tolerance = train_truth(case)
-    for name in ("running_mean", "running_var"):
+    for name in STATISTICS:
         assert_same(states[0], states[1], name, case, 4 * tolerance.bound(name))
 
 
@@ -60,8 +62,8 @@ def test_two_layers_share_nothing(bn: Subject, case: Case) -> None:
     before = Answer(case.x, case.running_mean, case.running_var)
     one.forward(case.x, training=True)
     state = two.running()
-    after = Answer(case.x, *state, None, dict.fromkeys(("running_mean", "running_var"), two.latest))
-    for name in ("running_mean", "running_var"):
+    after = Answer(case.x, *state, None, dict.fromkeys(STATISTICS, two.latest))
+    for name in STATISTICS:
         assert_same(after, before, name, case, why="another layer was trained in between")
 
 
@@ -74,6 +76,22 @@ def test_backward_belongs_to_the_latest_forward(bn: Subject, case: Case) -> None
     layer.forward(case.x, training=True)
     layer.forward(after.x, training=True)
     assert_near(backward(layer, after), train_truth(after), *GRADIENTS)
+
+
+@law("train", "running", "grad_train", against="lifecycle, running update, recomputation", share=0.3)
+@given(case=cases())
+def test_backward_leaves_the_running_statistics_alone(bn: Subject, case: Case) -> None:
+    """Required. Running statistics are, after a backward, what the forward left, to the last bit: one step a training call.
+
+    A backward that runs the forward again, as checkpointing does, moves them a second time.
+    """
+    layer = bn.layer(case)
+    layer.forward(case.x, training=True)
+    before = Answer(case.x, *layer.running())
+    layer.backward(case.upstream)
+    after = Answer(case.x, *layer.running(), None, dict.fromkeys(STATISTICS, layer.latest))
+    for name in STATISTICS:
+        assert_same(after, before, name, case, why="only backward was called in between")
 
 
 @law("grad_train", against="accumulation, lifecycle", share=0.5)

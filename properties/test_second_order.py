@@ -100,3 +100,14 @@ def test_a_second_backward_is_right_or_refused(bn: Subject, case: Case) -> None:
     layer.backward(case.upstream + case.x)
     answer = unless_refused(bn, case, lambda: backward(layer, case), "a second backward")
     assert_near(answer, train_truth(case), *anew())
+
+
+@law("grad_train", against="cached activations, in-place arithmetic, accumulation", share=0.3)
+@given(case=cases())
+def test_asking_again_for_the_same_gradients_gives_them(bn: Subject, case: Case) -> None:
+    """Recommended. backward twice after one forward, for the same upstream gradient, gives the same dx to the bit, or an error."""
+    layer = bn.layer(case)
+    layer.forward(case.x, training=True)
+    first = backward(layer, case)
+    again = unless_refused(bn, case, lambda: backward(layer, case), "a second backward")
+    assert_same(again, first, "dx", case, why="the same gradients were asked for a second time")

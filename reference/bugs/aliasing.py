@@ -180,7 +180,7 @@ class FirstForwardKept(Steps):
     effect="Two backwards of one forward, as a sum of two losses needs, give different gradients.",
     seen="pytorch #2268; pytorch #2278; pytorch #2264",
     exposes=Question("two backwards of one forward", sessions=(("train", "backward", "backward"),)),
-    laws="a_second_backward_is_right_or_refused",
+    laws="a_second_backward_is_right_or_refused asking_again_for_the_same_gradients_gives_them",
     shapes=("class", "pair"),
 )
 class BackwardOverwrites(Steps):

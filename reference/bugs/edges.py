@@ -104,7 +104,7 @@ class Clipped(Steps):
     effect="The last batch of an epoch, with one sample, makes every later inference NaN.",
     seen="pytorch #1381; torch/nn #1271; Flux.jl #1992; PaddlePaddle/Paddle #11445; tensorflow #34062; apache/mxnet #21111",
     exposes=SINGLE,
-    laws="one_value_a_channel_is_beta_or_an_error",
+    laws="one_value_a_channel_is_beta_or_an_error one_value_a_channel_in_passing_does_no_harm",
     under={"single_value": "beta"},
 )
 class SingleValuePoisons(Steps):
@@ -121,7 +121,7 @@ class SingleValuePoisons(Steps):
     effect="A batch of one sample is not normalized, and training jumps.",
     seen="folklore: if len(x) < 2: return x",
     exposes=SINGLE,
-    laws="one_value_a_channel_is_beta_or_an_error",
+    laws="one_value_a_channel_is_beta_or_an_error one_value_a_channel_is_not_seen_in_y",
     under={"single_value": "beta"},
 )
 class SingleValuePasses(Steps):
@@ -139,7 +139,7 @@ class SingleValuePasses(Steps):
     effect="One rank without samples, in distributed training, ruins the statistics of the model.",
     seen="pytorch #36530; pytorch #74944; detectron2 #366; mmcv #1205",
     exposes=Question("a batch of no samples", shape=(0, 3), sessions=TRAIN, edge=True),
-    laws="an_empty_batch_is_as_it_was",
+    laws="an_empty_batch_is_as_it_was an_empty_batch_in_passing_does_no_harm",
 )
 class EmptyBatchPoisons(Steps):
     def no_values(self, x: Array) -> Array:

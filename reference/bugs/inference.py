@@ -70,7 +70,7 @@ class InferenceGradientByTraining(Steps):
     effect="Fine-tuning with frozen statistics moves gamma by the gradient of another function.",
     seen="pytorch #586; pjreddie/darknet src/batchnorm_layer.c, stale x_norm",
     exposes=INFERENCE,
-    laws="inference_gradients_are_exact any_order_of_calls_follows_the_model",
+    laws="inference_gradients_are_exact inference_tells_dgamma_by_its_y",
 )
 class InferenceDgammaByBatch(Steps):
     def dgamma(self, dy: Array, kept: Kept) -> Array:

@@ -208,7 +208,7 @@ class BatchTailDropped(Steps):
     effect="Layers with 33 channels let the last one through; those with 64 are right.",
     seen="folklore: a block of threads a channel group",
     exposes=Question("33 channels", shape=(3, 33)),
-    laws="many_channels_are_normalized_alike",
+    laws="many_channels_are_normalized_alike many_channels_are_inferred_alike",
 )
 class ChannelTailDropped(Steps):
     def normalize(self, x: Array, mean: Array, inv_std: Array, *, training: bool) -> Array:

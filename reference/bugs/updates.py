@@ -113,7 +113,8 @@ class MomentumIgnored(Steps):
     effect="With activation checkpointing momentum 0.1 acts as 0.19; outputs and gradients are the same, the state is not.",
     seen="pytorch/pytorch #96136; pytorch/pytorch #62471; Tencent/YOLO-Master #262; pytorch-pfn-extras #117",
     exposes=Question("forward, backward, and then the running statistics"),
-    laws="any_order_of_calls_follows_the_model",
+    laws="backward_leaves_the_running_statistics_alone any_order_of_calls_follows_the_model",
+    shapes=("class", "module"),
 )
 class UpdatedAgainInBackward(Steps):
     def differentiate(self, dy: Array) -> tuple[Array, Array, Array]:
@@ -236,7 +237,7 @@ class MomentumSwapped(Steps):
     effect="Inference before training multiplies by 316 at eps = 1e-5.",
     seen="equinox #955; sony/nnabla #294; PaddlePaddle/CINN #1146; CS231n skeleton",
     exposes=Question("inference of a fresh layer", fresh=True),
-    laws="the_convention_is_of_one_piece",
+    laws="the_convention_is_of_one_piece a_fresh_layer_infers_with_its_start",
     only_against={"running_start": (0.0, 1.0)},
 )
 class StartsAtZero(Steps):
