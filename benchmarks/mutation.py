@@ -22,6 +22,7 @@ from io import StringIO
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -30,15 +31,17 @@ from rich.progress import track
 import bnspec
 from bnspec import __version__, properties, reference
 from bnspec.case import HALF_DTYPES
+from bnspec.cli.naming import causes
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import Options, environment, run
 from bnspec.properties.catalogue import VERSION, all_laws
 from bnspec.reference.bugs import catalogue as bugs
 from bnspec.reference.bugs import correct, shapes
-from bnspec.reports import mutation
+from bnspec.reports import diagnosis, mutation
+from bnspec.reports.diagnosis.naming import slug
 from bnspec.reports.mutation import Run
 from bnspec.reports.pages.mutation import render
-from bnspec.reports.record import as_json
+from bnspec.reports.record import Diagnosis, as_json
 from bnspec.reports.verdict import failures
 
 PROFILE = "smoke"
@@ -50,7 +53,7 @@ DTYPES = ("float32", "float64")
 REQUIRED = {law.name for law in all_laws() if law.level == "required"}
 """The laws that decide."""
 
-JUDGING = (bnspec, properties, reference)
+JUDGING = (bnspec, properties, reference, diagnosis)
 """The packages on which a run depends."""
 
 CORRECT = sorted(path for path in Path(str(correct.__file__)).parent.glob("*.py") if path.stem != "__init__")
@@ -95,6 +98,8 @@ def asked(task: Task) -> Run:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()), Progress(Console(file=StringIO()), target) as progress:
             record = run(target, options, progress).record
         took = perf_counter() - started
+        asks = task.complete or task.seed < len(shapes.FILES)
+        found = causes(record, options) if asks and record.verdict == "nonconformant" else None
     advice = bool(task.bug) and not REQUIRED.intersection(bugs.bug(task.subject).laws)
     wrong = [row for row in failures(record.results) if row.level == "required" or advice]
     until = record.results[: record.results.index(wrong[0]) + 1] if wrong else record.results
@@ -108,7 +113,19 @@ def asked(task: Task) -> Run:
         took=took,
         reason=record.reason,
         advice=advice,
+        **_naming(task, found),
     )
+
+
+def _naming(task: Task, found: Sequence[Diagnosis] | None) -> dict[str, Any]:
+    """How the causes that were found compare with the bug that is in it."""
+    if found is None:
+        return {}
+    right = slug(bugs.bug(task.subject)) if task.bug else ""
+    names = [slug(bugs.bug(one.bug)) for one in found if one.bug and one.confident]
+    among = {slug(bugs.bug(near.bug)) for one in found for near in one.candidates}
+    misnamed = sorted(set(names) - {right})
+    return {"diagnosed": True, "named": right in names, "among": right in {*names, *among}, "misnamed": misnamed}
 
 
 def _dtypes(task: Task) -> tuple[str, ...]:

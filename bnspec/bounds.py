@@ -105,10 +105,14 @@ def infer_bounds(
     Arguments and errors as for `train_bounds`.
     """
     k = rounding(case.m, case.dtype, grade, False, arithmetic, flush_to_zero)
-    error = statistics_error(case, exact, k)
     still = np.zeros(case.channels)
+    return bounds_of(case, exact, statistics_error(case, exact, k), k, still, still)
+
+
+def bounds_of(case: Case, exact: Exact, error: StatisticsError, k: Rounding, running_mean: Array, running_var: Array) -> Bounds:
+    """The bounds that follow from a known `error` of the statistics that normalize, and from known bounds of the state, (C,)."""
     inv_std, y = no_statement(error.inv_std * exact.inv_std), output_error(case, exact, error, k)
-    return Bounds(error.mean, error.var, inv_std, y, still, still, *_gradients(case, exact, error, k))
+    return Bounds(error.mean, error.var, inv_std, y, running_mean, running_var, *_gradients(case, exact, error, k))
 
 
 def _gradients(case: Case, exact: Exact, error: StatisticsError, k: Rounding) -> tuple[Array | None, Array | None, Array | None]:

@@ -52,3 +52,17 @@ def short_lines(text: str) -> str:
 
 def _size(limit: int) -> str:
     return f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file of at most `limit`, which no link leads to; else `Unreadable`."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise Unreadable("cannot be read: it is no regular file")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror or error}") from None
+    if len(content) > limit:
+        raise Unreadable(f"cannot be read: it has more than {_size(limit)}, which none of its kind needs")
+    return content

@@ -15,6 +15,7 @@ from bnspec.cli.screen import Screen
 from bnspec.reference.bugs import shapes
 from bnspec.reference.bugs.catalogue import BUGS, CHAPTERS, UnknownBug, bug, forms
 from bnspec.reference.bugs.facts import Bug
+from bnspec.reports.pages import bugs
 
 USAGE = 2
 """Exit code for what is not there."""
@@ -53,6 +54,13 @@ def write(slug: str, file: Path, shape: str | None) -> int:
     return 0
 
 
+def page(file: Path) -> int:
+    """Write the whole catalogue as a page to read: HTML where the name ends so, else Markdown."""
+    file.write_text(bugs.render(file.name), encoding="utf-8")
+    print(f"wrote {file}: {len(BUGS)} known bugs")
+    return 0
+
+
 def _refused(error: Exception) -> int:
     print(f"bnspec: {error}", file=sys.stderr)
     return USAGE
@@ -79,8 +87,15 @@ def _explain(screen: Screen, found: Bug) -> None:
     others = [one for one in forms(found.slug) if one != found]
     for one in others:
         screen.print(f"\nalso {escape(one.name)}: {escape(one.wrong)}")
-    screen.print()
-    screen.print(Syntax(code_of(found), "python", theme="ansi_dark", background_color="default"))
+    for text in found.story.sentences:
+        screen.print(f"\n{escape(text)}")
+    _code(screen, "by hand", found.story.code)
+    _code(screen, "as steps, for bnspec bugs --write", code_of(found))
+
+
+def _code(screen: Screen, heading: str, code: str) -> None:
+    screen.print(f"\n[dim]{heading}[/dim]")
+    screen.print(Syntax(code, "python", theme="ansi_dark", background_color="default", word_wrap=True))
 
 
 def _facts(found: Bug) -> list[tuple[str, str]]:

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bnspec.cli import keeping
+from bnspec.cli import keeping, project
 from bnspec.cli.fingerprint import decided_by
 from bnspec.cli.interruption import interruptions
 from bnspec.cli.jobs import run_side_by_side
+from bnspec.cli.naming import diagnosed
 from bnspec.cli.outputs import Outputs, unusable
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import BEFORE_THE_FIRST, Options, Outcome, unasked
 from bnspec.cli.screen import Screen
 from bnspec.cli.selection import Selection
+from bnspec.cli.told import NOTHING, Told
 from bnspec.convention import BadConvention
 from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.session import declared_choices
@@ -36,22 +38,27 @@ def check(
     *,
     json: Path | None,
     report: Path | None,
+    save_adapter: Path | None = None,
     expect: Path | None = None,
     resume: Path | None = None,
     jobs: int = 1,
     again: str = "",
+    told: Told = NOTHING,
 ) -> int:
-    """Ask every target, show and write each as soon as it is known; the exit code of them all.
+    """Ask every target, show and write each as soon as it is known; the exit code of them all. Without any, the project's are asked.
 
     resume   the directory in which finished rows are kept
     again    the command that makes this run, for whoever interrupts it
+    told     what is said about the targets
     """
     options = replace(options, dtypes=tuple(sorted(set(options.dtypes), key=DTYPES.index)))
-    outputs = Outputs(len(targets), json, report)
+    outputs = Outputs(len(targets), json, report, save_adapter)
     try:
+        targets = project.wanted(targets, told)
+        outputs = replace(outputs, targets=len(targets))
         options = options if expect is None else replace(options, expectations=expectations.load(expect))
         trouble = outputs.trouble() or _unknown(options) or _unkept(options, resume)
-    except expectations.BadExpectations as bad:
+    except (expectations.BadExpectations, project.BadProject) as bad:
         trouble = str(bad)
     if trouble:
         return _refused(trouble, targets, options, outputs.possible())
@@ -75,6 +82,7 @@ def _ask(target: str, options: Options, resume: Path | None, jobs: int, records:
     try:
         with Progress(Screen(), target) as progress:
             outcome = run_side_by_side(target, _kept(target, options, resume), progress, jobs)
+            outcome = diagnosed(outcome, options) if options.diagnose else outcome
     except Exception as ours:
         records.append(unasked(target, options, OUR_FAULT.format(type(ours).__name__, ours)))
         outputs.write(records)

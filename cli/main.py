@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 from cyclopts.validators import Number
 
 from bnspec import __version__
+from bnspec.cli.told import NOTHING, Told
 
 USAGE = 2
 """Exit code for what could not be run: bad usage, an unknown target, an interruption."""
@@ -38,9 +39,11 @@ app = App(
 
 @app.command
 def check(
-    targets: Annotated[list[str], Parameter(negative=())],
+    targets: Annotated[Sequence[str], Parameter(negative=())] = (),
     /,
     *,
+    told: Told = NOTHING,
+    save_adapter: Path | None = None,
     profile: Literal["smoke", "standard", "deep"] = "standard",
     seed: int = 0,
     dtype: Annotated[Sequence[Dtype], Parameter(negative=())] = ("float32", "float64"),
@@ -55,6 +58,7 @@ def check(
     jobs: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     expect: Path | None = None,
     campaign: Annotated[bool, Parameter(negative=())] = False,
+    diagnose: bool | None = None,
     resume: Path | None = None,
     database: str = "none",
 ) -> int:
@@ -65,7 +69,9 @@ def check(
     Parameters
     ----------
     targets
-        What to ask: file.py:Name or package.module:Name.
+        What to ask: file.py:Name or package.module:Name; without any, what [tool.bnspec] in pyproject.toml names.
+    save_adapter
+        Write into this file how the target was called: an adapter, to be read, changed, and checked instead.
     profile
         How many cases a property gets: 20, 300 or 10,000.
     seed
@@ -94,6 +100,8 @@ def check(
         Known deviations, TOML: with them the exit code is 0 when they fail as they say and all else is conformant.
     campaign
         For measuring the suite: many cases, no shrinking, no explanations, stop at the second property that fails.
+    diagnose
+        Look for the cause of what fails, and name the mistake; left out in a campaign, unless it is asked for.
     resume
         Keep each finished row in this directory, and ask none that is there already: so an interrupted run goes on.
     database
@@ -112,10 +120,22 @@ def check(
         max_seconds=max_seconds,
         in_process=in_process,
         campaign=campaign,
+        diagnose=not campaign if diagnose is None else diagnose,
         database=None if database == "none" else database,
     )
     again = shlex.join(["bnspec", *sys.argv[1:]])
-    return command.check(targets, options, json=json, report=report, expect=expect, resume=resume, jobs=jobs or JOBS, again=again)
+    return command.check(
+        targets,
+        options,
+        json=json,
+        report=report,
+        save_adapter=save_adapter,
+        expect=expect,
+        resume=resume,
+        jobs=jobs or JOBS,
+        again=again,
+        told=told,
+    )
 
 
 @app.command
@@ -133,8 +153,15 @@ def properties(name: str | None = None, /) -> int:
 
 
 @app.command
-def bugs(slug: str | None = None, /, *, write: Path | None = None, shape: Literal["class", "pair", "module"] | None = None) -> int:
-    """List the known bugs, or explain one: the formula, what it does, where it was seen, what shows it, its own lines of code.
+def bugs(
+    slug: str | None = None,
+    /,
+    *,
+    write: Path | None = None,
+    shape: Literal["class", "pair", "module"] | None = None,
+    page: Path | None = None,
+) -> int:
+    """List the known bugs, or explain one: how one comes to write it, what it does, an example for paper, its own lines of code.
 
     Parameters
     ----------
@@ -144,9 +171,13 @@ def bugs(slug: str | None = None, /, *, write: Path | None = None, shape: Litera
         Write a BatchNorm that has the bug into this file, to be checked.
     shape
         What to write: a NumPy class, a pair of functions, or a torch.nn.Module.
+    page
+        Write the whole catalogue into this file, to be read: HTML where its name ends so, else Markdown.
     """
     from bnspec.cli import bugs as command
 
+    if page is not None:
+        return command.page(page)
     if write is None:
         return command.show(slug)
     if slug is None:
@@ -187,6 +218,145 @@ def report(records: list[Path], /, *, out: Path = Path("reports/out")) -> int:
     from bnspec.cli import report as command
 
     return command.report(records, out)
+
+
+@app.command
+def replay(
+    record_file: Path,
+    /,
+    *,
+    failure: Annotated[int | None, Parameter(name=("--failure", "-k"))] = None,
+    target: str | None = None,
+    record: str | None = None,
+    pdb: Annotated[bool, Parameter(negative=())] = False,
+    convention: str | None = None,
+) -> int:
+    """Make the calls of one failure again, in this process, for a debugger; without --failure, list the failures by number.
+
+    Exit code: 1 it still fails, 0 it no longer fails, 2 that cannot be told.
+
+    Parameters
+    ----------
+    record_file
+        A file that `bnspec check --json` wrote, or the report.json of a report.
+    failure
+        The number of the failure, as the terminal and the pages show it.
+    target
+        What to ask instead of the record's own target, where that has moved or is to be compared: file.py:Name.
+    record
+        Which record of the file, where it holds several: its number or its target.
+    pdb
+        Stop in your own code, at the call that gives the wrong answer.
+    convention
+        The declared convention, if the check had one: a TOML file or a name.
+    """
+    from bnspec.cli import replay as command
+
+    again = shlex.join(["bnspec", *sys.argv[1:]])
+    return command.replay(command.Wanted(record_file, failure, target, record, pdb, convention, again))
+
+
+vectors = App(name="vectors", help="The golden cases: list them, write them out for programs of any language, judge their answers.")
+app.command(vectors)
+
+
+@vectors.default
+@vectors.command(name="list")
+def vectors_list(name: str | None = None, /) -> int:
+    """List the golden cases and their flags, or explain one.
+
+    Parameters
+    ----------
+    name
+        A case or a flag.
+    """
+    from bnspec.cli import vectors as command
+
+    return command.show(name)
+
+
+@vectors.command(name="export")
+def vectors_export(
+    directory: Path,
+    /,
+    *,
+    only: Annotated[Sequence[str], Parameter(negative=())] = (),
+    dtype: Annotated[Sequence[Dtype], Parameter(negative=())] = ("float32", "float64"),
+) -> int:
+    """Write the golden cases into a directory, for a program to read and to answer: see its README.md.
+
+    Parameters
+    ----------
+    directory
+        Where to write; it must be new or empty.
+    only
+        Write only the cases with this flag, or this case; give it again for more.
+    dtype
+        A dtype to write; give it again for more.
+    """
+    from bnspec.cli import vectors as command
+
+    return command.export(directory, only, dtype)
+
+
+@vectors.command(name="run")
+def vectors_run(
+    results: Path, /, *, json: Path | None = None, report: Path | None = None, convention: str | None = None
+) -> int:
+    """Judge what a program has answered to the golden cases, in the directory that they were exported to.
+
+    Exit code: 0 conformant, 1 nonconformant, 2 inconclusive or could not be read.
+
+    Parameters
+    ----------
+    results
+        The exported directory, with answers in the directory `answers` of each case.
+    json
+        Write the record to this file.
+    report
+        Write report.json, report.md, report.html and junit.xml into this directory.
+    convention
+        The convention of the running statistics, where the names of the answers do not say it: a TOML file, or one of paper,
+        torch, keras, onnx, tutorial.
+    """
+    from bnspec.cli import vectors_run as command
+
+    return command.run(results, json=json, report=report, convention=convention)
+
+
+@app.command(name="export-test")
+def export_test(
+    record_file: Path,
+    /,
+    *,
+    failure: Annotated[int, Parameter(name=("--failure", "-k"))],
+    format: Literal["pytest", "json", "c"] = "pytest",  # noqa: A002  (the option's name)
+    out: Path | None = None,
+    target: str | None = None,
+    record: str | None = None,
+) -> int:
+    """Write one failure as a regression test that needs no bnspec: it fails on the code as it is, and passes once that is right.
+
+    Exit code: 0 written, 2 this failure is no such test, or cannot be found.
+
+    Parameters
+    ----------
+    record_file
+        A file that `bnspec check --json` wrote, or the report.json of a report.
+    failure
+        The number of the failure, as the terminal and the pages show it; bnspec replay RECORD lists them.
+    format
+        pytest: a test of the Python code itself; c: a C99 file for code of your own; json: the case as data.
+    out
+        The file to write; otherwise it is printed.
+    target
+        What the test is to call instead of the record's own target, where that has moved: file.py:Name.
+    record
+        Which record of the file, where it holds several: its number or its target.
+    """
+    from bnspec.cli import export_test as command
+
+    return command.export(record_file, failure, format, out, target=target, record=record)
 
 
 def import_nothing_from_here() -> None:

@@ -30,6 +30,7 @@ from bnspec.properties.plugin import PROFILES
 from bnspec.properties.session import ENOUGH, Session, open_session
 from bnspec.reports import expectations, record
 from bnspec.reports.expectations import Expectations
+from bnspec.reports.grades import grades
 from bnspec.reports.verdict import judge_rows
 
 BEFORE_THE_FIRST = "interrupted before the first question"
@@ -44,6 +45,7 @@ UNSEPARATED = "asked in the judge's own process, for a debugger: nothing kept th
 class Options:
     """What `bnspec check` was asked for; see its help.
 
+    diagnose   whether the causes of what fails are looked for
     share   the dtypes whose rows are asked here; empty: all
     kept    the file in which finished rows are kept, and which is taken up where it has some
     """
@@ -58,6 +60,7 @@ class Options:
     in_process: bool = False
     campaign: bool = False
     enough: int = ENOUGH
+    diagnose: bool = True
     max_seconds: float | None = None
     database: str | None = None
     kept: str | None = None
@@ -189,6 +192,7 @@ def _record(target: str, options: Options, session: Session, seconds: float, int
         verdict=verdict,
         scope=scope,
         reason=reason,
+        grades=grades(rows),
         convention=session.measured.convention.to_mapping(),
         bound=started.text("bound").splitlines(),
         adapter=started.text("adapter"),
@@ -213,7 +217,8 @@ def joined(parts: Sequence[record.Record], options: Options, seconds: float, int
         verdict, reason = "inconclusive", f"not all dtypes were asked: {lost}"
     reason = f"interrupted; {reason}" if interrupted else reason
     first = max(parts, key=lambda part: bool(part.convention))
-    whole = msgspec.structs.replace(first, verdict=verdict, scope=scope, reason=reason, seconds=seconds, results=rows)
+    said = {"verdict": verdict, "scope": scope, "reason": reason, "grades": grades(rows)}
+    whole = msgspec.structs.replace(first, **said, seconds=seconds, results=rows)
     return whole if options.expectations is None else expectations.apply(whole, options.expectations)
 
 

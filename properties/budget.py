@@ -26,6 +26,9 @@ CALLS = 2.5
 SECONDS_PER_EXAMPLE = 0.3
 """What the calls in one dtype may take for each example that its profile gives to a property: 90 s in the standard profile."""
 
+GOLDEN = 5
+"""How many of the fixed cases slow code is asked for each example of a property: as many laws share them."""
+
 FAST = 2e-3
 """Seconds a call up to which code is asked everything: a busy machine makes no difference to NumPy's tenths of a millisecond."""
 

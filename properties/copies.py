@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bnspec.case import Array, Case
+from bnspec.ledger import STATISTICS
 from bnspec.plugs.conversation import Conversation
 from bnspec.plugs.faults import Fault
 from bnspec.plugs.subject import Answer, Subject
 from bnspec.properties.judge import Truth, assert_near, assert_same, infer_truth, reject, train_truth
 from bnspec.properties.rounds import GRADIENTS, anew, backward, later
 from bnspec.properties.stage import Declined
-from bnspec.properties.streams import STATISTICS, Ledger, shown
+from bnspec.properties.streams import Ledger, shown
 
 HOWS = ("deepcopy", "pickle")
 """The ways in which a layer is copied."""

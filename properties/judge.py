@@ -8,8 +8,8 @@ import numpy as np
 
 from bnspec import bounds, exact
 from bnspec.bounds import Bounds
-from bnspec.bounds_scalars import FORMATS
 from bnspec.case import Array, Case, from_columns
+from bnspec.comparing import compared
 from bnspec.exact import Exact
 from bnspec.plugs.subject import Answer
 from bnspec.properties.stage import current
@@ -20,10 +20,6 @@ INFORMATIVE = 0.1
 
 ELEMENTWISE = ("y", "dx")
 """The components shaped as x; the others are (C,)."""
-
-
-SMALLEST = 5e-324
-"""Stands in for a bound of 0, so that equal bits make a ratio of 0 and other bits a huge one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,28 +135,13 @@ def judge(
 
     `chance`: the tolerance is mostly of chance and not of rounding, so its ratio is no measure of accuracy.
     """
-    with np.errstate(all="ignore"):
-        error = np.abs(got - want - low)
-        if not np.all(error <= tolerance):
-            tolerance = np.where(np.isnan(tolerance), np.inf, tolerance)  # 0 times no promise at all is no promise
-            error = _forgiven(error, got, want, tolerance, case.dtype)
-        ratio = error / np.maximum(tolerance, SMALLEST)
+    error, tolerance, ratio = compared(got, want, tolerance, case.dtype, low)
     _count(ratio * (not chance), want, tolerance)
     worst = np.unravel_index(np.argmax(ratio), ratio.shape)
     if np.any(error > tolerance):
         place = tuple(int(at) for at in worst)
         want, tolerance = np.broadcast_to(want, got.shape), np.broadcast_to(tolerance, got.shape)
         raise Deviation(_finding(answer, name, got, want, tolerance, place, float(ratio[worst]), case, why))
-
-
-def _forgiven(error: Array, got: Array, want: Array, tolerance: Array, dtype: str) -> Array:
-    """The errors with those cleared that are none: infinity for infinity, NaN for NaN, and anything where nothing is promised.
-
-    A NaN that should be a number becomes an infinite error.
-    """
-    right = (got == want) | (np.isnan(got) & np.isnan(want)) | np.isposinf(tolerance)
-    right |= _rightly_infinite(got, want, tolerance, dtype)
-    return np.where(right, 0.0, np.where(np.isnan(error), np.inf, error))
 
 
 def reject(name: str, answer: Answer | None, message: str) -> None:
@@ -178,13 +159,6 @@ def _count(ratio: Array, want: Array, tolerance: Array) -> None:
     tally = current().tally
     tally.worst_ratio = max(tally.worst_ratio, float(np.max(ratio, initial=0.0)))
     tally.told |= bool(np.any(tolerance <= INFORMATIVE * np.abs(want)))
-
-
-def _rightly_infinite(got: Array, want: Array, tolerance: Array, dtype: str) -> Array:
-    """Infinity is right where the true value may round to it."""
-    largest = FORMATS[dtype].largest
-    right: Array = np.isinf(got) & (np.sign(got) == np.sign(want)) & (np.abs(want) + tolerance >= largest)
-    return right
 
 
 def _trace() -> tuple[Message, ...]:
@@ -217,17 +191,22 @@ def _index_in_x(place: tuple[int, ...], case: Case) -> tuple[int, ...]:
 
 
 def _words(name: str, index: tuple[int, ...], got: float, want: float, limit: float, ratio: float, case: Case, why: str) -> str:
-    where = f"{name}[{', '.join(map(str, index))}]"
-    digits = 17 if f"{got:.9g}" == f"{want:.9g}" else 9
-    lines = [f"{where} is {got:.{digits}g}, should be {want:.{digits}g}"]
-    if limit <= 0:
-        lines[0] += "; these must be equal to the last bit"
-    elif np.isfinite(got):
-        lines[0] += f": off by {abs(got - want):.3g}, {_times(ratio)} what rounding can explain ({limit:.2g})"
+    lines = [in_words(name, index, got, want, limit, ratio)]
     if why:
         lines.append(why)
     lines.append(f"{case.m} values a channel, {case.dtype}, eps = {case.eps:g}, momentum = {case.momentum}")
     return "\n".join(lines)
+
+
+def in_words(name: str, index: tuple[int, ...], got: float, want: float, limit: float, ratio: float) -> str:
+    """One number that is wrong, in one line: where it is, what it should be, and how far it is off."""
+    digits = 17 if f"{got:.9g}" == f"{want:.9g}" else 9
+    line = f"{name}[{', '.join(map(str, index))}] is {got:.{digits}g}, should be {want:.{digits}g}"
+    if limit <= 0:
+        return f"{line}; these must be equal to the last bit"
+    if np.isfinite(got):
+        line += f": off by {abs(got - want):.3g}, {_times(ratio)} what rounding can explain ({limit:.2g})"
+    return line
 
 
 def _times(ratio: float) -> str:

@@ -24,6 +24,7 @@ CHAPTERS = (
     "edge_cases",
     "lifecycle",
     "purity",
+    "vectors",
 )
 """The order in which the chapters are asked: what most people get wrong first."""
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import TypeVar
 
+from bnspec.properties.laws import Law
+
 Item = TypeVar("Item")
 
 
@@ -29,3 +31,8 @@ def in_rounds(items: Sequence[Item], place: Callable[[Item], tuple[int, int]]) -
 def kindred_first(items: Sequence[Item], mistakes: Collection[str], against: Callable[[Item], Collection[str]]) -> list[Item]:
     """What stands against the most of these mistakes first, else as it was: the next witness is sought where one was found."""
     return sorted(items, key=lambda item: -len(set(against(item)) & set(mistakes)))
+
+
+def golden_first(items: Sequence[Item], law: Callable[[Item], Law | None]) -> list[Item]:
+    """The laws about the fixed cases first, else as it was: what all of them know together is asked once, and soon."""
+    return sorted(items, key=lambda item: (found := law(item)) is None or found.chapter != "vectors")

@@ -31,13 +31,13 @@ OUR_FAULT = "bnspec itself failed here, which is its bug and not yours: {}: {}"
 def settle(row: Row, tally: Tally, error: BaseException | None) -> None:
     """Fill in a row: counts, status, reason, counterexample."""
     row.examples, row.informative, row.declined = tally.examples - tally.declined, tally.informative, tally.declined
-    row.worst_ratio = tally.worst_ratio
+    row.worst_ratio, row.grade = tally.worst_ratio, tally.grade
     row.status, row.reason = _status(tally, error)
     shown = _failures(error, tally)[-1] if isinstance(error, Flaky) else error
     if isinstance(shown, Deviation):
         row.counterexample = counterexample(shown.finding)
     elif isinstance(shown, Fault):
-        row.counterexample = {"message": _told(shown), "component": shown.op, "trace": steps(shown.trace)}
+        row.counterexample = {"message": told_fault(shown), "component": shown.op, "trace": steps(shown.trace)}
 
 
 def _failures(flaky: Flaky, tally: Tally) -> list[BaseException | None]:
@@ -60,7 +60,7 @@ def _two_answers(flaky: Flaky, tally: Tally) -> str:
 
 def _words(outcome: BaseException | str | None) -> str:
     """One line about what a case came to."""
-    told = _told(outcome) if isinstance(outcome, Fault) else str(outcome or "it failed")
+    told = told_fault(outcome) if isinstance(outcome, Fault) else str(outcome or "it failed")
     return told.partition("\n")[0]
 
 
@@ -82,7 +82,7 @@ def _status(tally: Tally, error: BaseException | None) -> tuple[str, str]:
     return "not-run", OUR_FAULT.format(type(error).__name__, error)
 
 
-def _told(fault: Fault) -> str:
+def told_fault(fault: Fault) -> str:
     """What a fault says, beginning with the operation that was asked."""
     said = fault.text.strip()
     if fault.status == "error" and said.startswith(f"{fault.op} returned"):

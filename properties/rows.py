@@ -28,6 +28,7 @@ class Row:
     reason: str = ""
     counterexample: dict[str, Any] | None = None
     repro: str | None = None
+    grade: str = ""
 
     def is_wrong(self) -> bool:
         """Whether the row alone makes the implementation nonconformant."""

@@ -19,10 +19,10 @@ from bnspec.plugs.link import BudgetSpent, Fault, open_link
 from bnspec.plugs.probe import Measured, measure
 from bnspec.plugs.subject import Subject
 from bnspec.properties import judge
-from bnspec.properties.budget import FEWEST_EXAMPLES, MIN_EXAMPLES, Clock, Patience, affordable, pace_of, reduced
+from bnspec.properties.budget import FEWEST_EXAMPLES, GOLDEN, MIN_EXAMPLES, Clock, Patience, affordable, pace_of, reduced
 from bnspec.properties.drawing import Remembered, only_from_the_seed, settings_of
 from bnspec.properties.laws import CHAPTERS, Law
-from bnspec.properties.order import in_rounds, kindred_first
+from bnspec.properties.order import golden_first, in_rounds, kindred_first
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
 from bnspec.properties.stage import Declined, Refused, Stage, current, on_stage
@@ -111,6 +111,7 @@ class Session:
     enough     properties that must fail to end a campaign; 0: all are asked
     known      whether a row is known to fail: then its failure is not made smaller
     planned    the number of properties that are asked, here or beside
+    golden     how many of the fixed cases are asked; None: all
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Session:
         self.clock = clock or Clock()
         self.pace = pace_of(subject.times)
         self.planned = 0
+        self.golden: int | None = None
         self.settings = settings_of(campaign=campaign, database=database)
         self.enough = ENOUGH
         self.known: Callable[[Row], bool] = lambda row: False
@@ -148,7 +150,9 @@ class Session:
         """The stage of a row, made when first asked for."""
         if item.nodeid not in self._stages:
             patience = Patience(0.0) if self.known(self.rows[item.nodeid]) else Patience()
-            self._stages[item.nodeid] = Stage(self.subject, _dtype(item), patience=patience, clock=self.clock)
+            self._stages[item.nodeid] = Stage(
+                self.subject, _dtype(item), patience=patience, clock=self.clock, golden=self.golden
+            )
         return self._stages[item.nodeid]
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -156,10 +160,11 @@ class Session:
         items[:] = [item for item in items if _law(item) is None or _dtype(item) in self.dtypes]
         items.sort(key=self._place)
         if self.campaign:
-            items[:] = sorted(in_rounds(items, self._place), key=_is_advice)
+            items[:] = golden_first(sorted(in_rounds(items, self._place), key=_is_advice), _law)
         examples = affordable(self.examples, self.planned or len({_law(item) for item in items}), self.pace)
         if slow := reduced(self.examples, examples, self.pace):
             self.measured.warnings.append(slow)
+            self.golden = GOLDEN * examples
         for item in items:
             law = _law(item)
             if law is not None:

@@ -32,6 +32,7 @@ class Tally:
     why           what the implementation said when it declined
     told          the current example could have told right from wrong
     cut           the run was out of time before all cases were asked
+    grade         what the answers to the fixed cases are worth, by accuracy; "" where these were not asked
     failure       the latest failure;  latest: what the latest case came to, the failure itself or words
     """
 
@@ -43,6 +44,7 @@ class Tally:
     why: str = ""
     told: bool = False
     cut: bool = False
+    grade: str = ""
     failure: BaseException | None = None
     latest: BaseException | str = ""
 
@@ -52,6 +54,7 @@ class Stage:
     """The subject and dtype of the running property; without a subject (strategies tried by hand) the defaults.
 
     patience   how long its failure may be made smaller;  clock: when the run must end
+    golden     how many of the fixed cases are asked; None: all
     """
 
     subject: Subject | None = None
@@ -59,6 +62,7 @@ class Stage:
     tally: Tally = field(default_factory=Tally)
     patience: Patience = field(default_factory=Patience)
     clock: Clock = field(default_factory=Clock)
+    golden: int | None = None
 
     @property
     def convention(self) -> Convention:

@@ -115,8 +115,8 @@ def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spre
         draws = np.rint(draws * (2 / rounding)) * rounding
     columns = family(draws[:m], n) * std + kappa * std * CHANNEL_OFFSETS[:c], upstream(draws[m : 2 * m], draws[:m])
     axis, dtype, kept = stage.convention.channel_axis, dtype_named(stage.dtype), parameter_dtype(stage.dtype)
-    placed = _placed(shape, axis)
-    x, dy = (from_columns(values.astype(dtype), placed, axis) for values in columns)
+    whole = placed(shape, axis)
+    x, dy = (from_columns(values.astype(dtype), whole, axis) for values in columns)
     state = families.defaults(c) if plain else families.parameters(draws[2 * m :], std)
     given: dict[str, Any] = {
         name: np.full(c, fixed.get(name, values), kept) for name, values in zip(families.STATE, state, strict=True)
@@ -132,7 +132,7 @@ def _spread(spread: float | str, eps: float) -> float:
     return ldexp(0.5, frexp(factor * eps**0.5)[1])
 
 
-def _placed(shape: Shape, channel_axis: int) -> Shape:
+def placed(shape: Shape, channel_axis: int) -> Shape:
     """(N, C, *S) with C moved to `channel_axis`."""
     n, c, *positions = shape
     others = [n, *positions]
@@ -147,7 +147,7 @@ def refolded(case: Case) -> Case:
         raise Declined(f"only rank {case.x.ndim} is offered")
     axis = case.channel_axis
     batch, *positions = (size for at, size in enumerate(case.x.shape) if at != axis % case.x.ndim)
-    shape = _placed(fit_rank((batch, case.channels, *positions), (others[0],)), axis)
+    shape = placed(fit_rank((batch, case.channels, *positions), (others[0],)), axis)
     x, dy = (None if part is None else from_columns(to_columns(part, axis), shape, axis) for part in (case.x, case.dy))
     return case.replace(x=x, dy=dy)
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 from hypothesis import strategies as st
 
+from bnspec import ledger as ledgers
 from bnspec.case import Array, Case
+from bnspec.ledger import STATISTICS
 from bnspec.plugs.conversation import Conversation
 from bnspec.plugs.subject import Answer, Subject
-from bnspec.properties.judge import Truth, columns, judge, train_truth
+from bnspec.properties.judge import Truth, columns, judge
 from bnspec.properties.stage import current
 from bnspec.properties.strategies import NUMBERS, SEEDS, build
-
-STATISTICS = {"running_mean": "mean", "running_var": "var"}
-"""Which batch statistic each running one averages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,47 +28,22 @@ class Stream:
     std: float
 
 
-def _fractions(values: Array, low: Array | float = 0.0) -> list[Fraction]:
-    lows = np.broadcast_to(low, values.shape).tolist()
-    return [Fraction(a) + Fraction(b) for a, b in zip(values.astype(np.float64).tolist(), lows, strict=True)]
+class Ledger(ledgers.Ledger):
+    """The ledger of one layer of the subject, which is judged by it.
 
-
-class Ledger:
-    """The running statistics of one layer in exact fractions, kept beside it, and how far a right layer's may be from them.
-
-    The bound of step k is what rounding may do in it, plus what is left of the bound before it: the step's weight of the old value.
     `grade` is that of the bounds; None: the limit of conformance.
     """
 
     def __init__(self, case: Case, grade: str | None = None) -> None:
-        self.case = case
-        self.grade = grade
-        self.weights: list[float] = []
-        self.bounds = {name: np.zeros(case.channels) for name in STATISTICS}
-        self._state = {name: _fractions(getattr(case, name)) for name in STATISTICS}
+        super().__init__(case, current().convention, grade)
 
     def train(self, x: Array) -> Truth:
         """A training step on `x`: the state moves on; the truth of the step's output."""
-        convention, step = current().convention, len(self.weights) + 1
-        old = {name: np.array([float(value) for value in values]) for name, values in self._state.items()}
-        kept = self.case.running_mean.dtype
-        here = self.case.replace(x=x, **{name: values.astype(kept) for name, values in old.items()})
-        truth, weight = train_truth(here, step=step, grade=self.grade), convention.batch_weight(self.case.momentum, step)
-        factor = {"running_mean": Fraction(1), "running_var": convention.variance_factor(here.m, x.ndim)}
-        for name, statistic in STATISTICS.items():
-            new = _fractions(truth.value(statistic), truth.exact.low.get(statistic, 0.0))
-            pairs = zip(self._state[name], new, strict=True)
-            self._state[name] = [(1 - weight) * a + weight * factor[name] * b for a, b in pairs]
-            self.bounds[name] = float(abs(1 - weight)) * self.bounds[name] + truth.bound(name)
-        self.weights.append(float(weight))
-        return truth
+        return Truth(*self.step(x))
 
     def check(self, answer: Answer) -> None:
         """Judge the running statistics that the layer shows now."""
-        for name in STATISTICS:
-            state = self._state[name]
-            want = np.array([float(value) for value in state])
-            rest = np.array([float(value - Fraction(hi)) for value, hi in zip(state, want.tolist(), strict=True)])
+        for name, (want, rest) in self.state().items():
             got = columns(answer, name, self.case)
             why = f"after {len(self.weights)} training steps"
             judge(answer, name, got, want, self.bounds[name], low=rest, case=self.case, why=why)

@@ -42,9 +42,9 @@ def one_line(text: str, limit: int = 300) -> str:
     return _cut(" ".join(clean(text[:LOOKED_AT]).split()), limit, len(text) - LOOKED_AT)
 
 
-def markdown_text(text: str) -> str:
+def markdown_text(text: str, limit: int = 300) -> str:
     """One line in which no character is Markdown's, or a forge's: usable in headings, table cells and list items."""
-    escaped = _MARKDOWN.sub(lambda match: f"\\{match[0]}", one_line(text))
+    escaped = _MARKDOWN.sub(lambda match: f"\\{match[0]}", one_line(text, limit))
     return _LIST_NUMBER.sub(r"\1\\\2", _MENTION.sub(r"\g<0>&ZeroWidthSpace;", escaped))
 
 

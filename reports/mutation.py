@@ -33,6 +33,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     laws      the required laws (for advice, the recommended ones too) that do not hold, in the order they were asked
     cases, seconds   until the first of them failed, opening and probing included; of the whole run where none did
     took      seconds of the whole run
+    diagnosed a cause was looked for;  named: the right one was named;  among: it was at least a candidate
+    misnamed  bugs that were named, and are not in it
     """
 
     subject: str
@@ -47,6 +49,10 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     took: float
     reason: str = ""
     advice: bool = False
+    diagnosed: bool = False
+    named: bool = False
+    among: bool = False
+    misnamed: list[str] = []
 
     @property
     def is_right(self) -> bool:
@@ -57,7 +63,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BugScore(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one bug. `laws`: law -> in how many runs it caught it; `witnesses`: the fewest in any campaign run."""
+    """What became of one bug. `laws`: law -> in how many runs it caught it; `witnesses`: the fewest in any campaign run.
+
+    diagnosed   runs in which a cause was looked for;  named: that named the bug;  among: that had it among the candidates
+    misnamed    bugs that were named instead or besides
+    """
 
     subject: str
     bug: str
@@ -69,15 +79,23 @@ class BugScore(msgspec.Struct, frozen=True, kw_only=True):
     cases: float
     seconds: float
     took: float
+    diagnosed: int = 0
+    named: int = 0
+    among: int = 0
+    misnamed: list[str] = []
 
 
 class CorrectScore(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one correct implementation: how often it was asked, and the reasons of the runs that did not find it so."""
+    """What became of one correct implementation: how often it was asked, and the reasons of the runs that did not find it so.
+
+    misnamed   bugs that were named in it
+    """
 
     subject: str
     runs: int
     conformant: int
     reasons: list[str] = []
+    misnamed: list[str] = []
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):
@@ -114,12 +132,19 @@ def _bug(runs: Sequence[Run]) -> BugScore:
         cases=median(run.cases for run in campaign),
         seconds=median(run.seconds for run in campaign),
         took=median(run.took for run in campaign),
+        diagnosed=sum(run.diagnosed for run in runs),
+        named=sum(run.named for run in runs),
+        among=sum(run.among for run in runs),
+        misnamed=sorted({name for run in runs for name in run.misnamed}),
     )
 
 
 def _correct(runs: Sequence[Run]) -> CorrectScore:
     wrong = [f"seed {run.seed}, {run.shape}: {run.verdict}: {run.reason}" for run in runs if not run.is_right]
-    return CorrectScore(subject=runs[0].subject, runs=len(runs), conformant=len(runs) - len(wrong), reasons=wrong)
+    misnamed = sorted({name for run in runs for name in run.misnamed})
+    return CorrectScore(
+        subject=runs[0].subject, runs=len(runs), conformant=len(runs) - len(wrong), reasons=wrong, misnamed=misnamed
+    )
 
 
 def save(score: Score, path: Path) -> None:

@@ -80,6 +80,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     examples     cases that ran;  informative: those that could have told right from wrong;  declined: those not offered
     worst_ratio  the largest error / bound seen, also on a pass
     expected     a known deviation says that this row fails
+    grade        of a law about the fixed cases: the accuracy of what it judged, a letter; else ""
     """
 
     property: Word
@@ -100,6 +101,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     counterexample: Counterexample | None = None
     repro: Annotated[str, msgspec.Meta(pattern=r"^repro_[A-Za-z0-9_]+\.py$(?!\n)")] | None = None
+    grade: Literal["", "A", "B", "C", "H", "F"] = ""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +113,17 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong, by name where the evidence names it: the bug reproduces `agrees` of `of` observations."""
+    """What is wrong, by name where the evidence names it: the bug reproduces `agrees` of `of` observations.
+
+    bug          slug of a bug in the catalogue; None: of no bug that is known, `text` describes what was seen
+    form         which way of writing it, where the catalogue has several; else ""
+    candidates   the bugs that reproduce most, the best first; also of a diagnosis that is not confident
+    explains     properties whose failures the bug accounts for; for bug None, those that nothing named accounts for
+    text         one sentence or two: the mistake, or what is seen of it
+    consequence  what it does to a user, in numbers, and where that vanishes;  change: the right formula for the wrong one
+    repair       what becomes of the failures with the mistake undone from outside, where that can be done
+    where        on which inputs it shows
+    """
 
     bug: str | None
     components: list[str]
@@ -121,6 +133,11 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
     candidates: list[Candidate] = msgspec.field(default_factory=list)
     explains: list[str] = msgspec.field(default_factory=list)
     text: str = ""
+    form: str = ""
+    consequence: str = ""
+    change: str = ""
+    repair: str = ""
+    where: str = ""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=SCHEMA):

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from bnspec.reports.calls import array, calls, result
+from bnspec.reports.checks import truthful
 from bnspec.reports.inert import clip, one_line
 from bnspec.reports.record import Counterexample, Record, Row, write_atomically
 from bnspec.reports.trace import BackwardStep, CopyStep, ForwardStep, RunningStep, Values, largest
@@ -95,11 +96,11 @@ def script(record: Record, row: Row) -> str:
 
     Where the failure is no array that differs (an exception, a crash, a hang), it makes the calls and prints what they return.
     """
-    example = row.counterexample
+    example = truthful(record, row)
     if example is None:
         raise ValueError(f"{row.property} ({row.dtype}) has no counterexample, so there is nothing to reproduce")
-    adapter, future = _without_future(record.adapter)
-    parts = [_head(record, row, example), *future, _imports(example), LOADING, adapter, LOADED]
+    adapter, future = without_future(record.adapter)
+    parts = [_head(record, row, example), *future, imports(example), LOADING, adapter, LOADED]
     return "\n".join([*parts, "# --- the calls ---", *calls(example.trace), "", _ending(row, example)])
 
 
@@ -128,14 +129,15 @@ def _head(record: Record, row: Row, example: Counterexample) -> str:
     return "\n".join([*told, ""])
 
 
-def _without_future(adapter: str) -> tuple[str, list[str]]:
+def without_future(adapter: str) -> tuple[str, list[str]]:
     """The adapter, and its `from __future__` lines, which Python wants above all others."""
     lines = (adapter.strip() or NO_ADAPTER).splitlines()
     future = [line for line in lines if line.startswith("from __future__ ")]
     return "\n".join(line for line in lines if line not in future).strip(), [*future, ""] if future else []
 
 
-def _imports(example: Counterexample) -> str:
+def imports(example: Counterexample) -> str:
+    """The import lines that the calls of a counterexample need, and whoever loads the target."""
     arrays = [getattr(step, name) for step in example.trace for name in step.__struct_fields__]
     dtypes = {values.dtype for values in [*arrays, example.expected, example.tolerance] if isinstance(values, Values)}
     foreign = sorted(name for name in dtypes if not hasattr(np, name))

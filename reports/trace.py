@@ -49,6 +49,13 @@ class Values(msgspec.Struct, frozen=True, kw_only=True):
         if not self.data and math.prod(max(size, 1) for size in self.shape) > LARGEST_EMPTY:
             raise ValueError(f"an array of shape {self.shape} is larger than any of ours")
 
+    @classmethod
+    def of(cls, array: Array) -> Values:
+        """An array as plain data, every bit of it."""
+        flat: list[float] = array.astype(np.float64).ravel().tolist()
+        words = [value if math.isfinite(value) else repr(value) for value in flat]
+        return cls(dtype=array.dtype.name, shape=list(array.shape), data=words)  # type: ignore[arg-type]
+
     def numpy(self) -> Array:
         """The array, in its own dtype and shape."""
         numbers = np.array([float(value) for value in self.data])

@@ -9,7 +9,8 @@ import numpy as np
 
 from bnspec.case import Array
 from bnspec.convention import TORCH
-from bnspec.reports.record import Counterexample, Diagnosis, Record, Row
+from bnspec.properties.catalogue import VERSION
+from bnspec.reports.record import Candidate, Counterexample, Diagnosis, Record, Row
 from bnspec.reports.verdict import judge_rows
 
 RIGHT_ADAPTER = """\
@@ -119,7 +120,7 @@ def record_of(rows: list[Row], **more: Any) -> Record:
     verdict, scope, reason = judge_rows(rows)
     fixed: dict[str, Any] = {
         "suite": "0.1.0",
-        "laws": "1",
+        "laws": VERSION,
         "grades": {"float32": "B", "float64": "A"},
         "convention": TORCH.to_mapping(),
         "profile": "standard",
@@ -220,13 +221,22 @@ def nonconformant(**more: Any) -> Record:
         changes = FAILURES.get(row.property, {}) if row.dtype == "float32" or first else {}
         rows.append(msgspec.structs.replace(row, **changes, **OPEN.get(row.property, {})))
     diagnosis = Diagnosis(
-        bug="bwd-dx-without-mean-term",
+        bug="dx-missing-mean-term",
         components=["dx"],
         confident=True,
         agrees=214,
         of=214,
+        candidates=[
+            Candidate(bug="dx-missing-mean-term", agrees=214, of=214),
+            Candidate(bug="dx-no-stat-terms", agrees=31, of=214),
+        ],
         explains=["dx_is_the_derivative_of_the_training_loss"],
-        text="dx leaves out mean(dy): the batch mean is treated as a constant. Agrees on 214 of 214 observations; next best 31.",
+        text="dx leaves out mean(dy): the batch mean is treated as a constant",
+        consequence="sum(dx) is 1 instead of 0 for dy = [1, 0]; vanishes where the mean of dy is 0",
+        change="dx = gamma inv_std (dy - mean(dy) - x_hat mean(dy x_hat))   instead of   "
+        "dx = gamma inv_std (dy - x_hat mean(dy x_hat))",
+        repair="with mean(dy) taken away, 1 of 1 failures vanishes and nothing new breaks",
+        where="in training, wherever the mean of dy is not 0",
     )
     fixed = {
         "target": "student.py:BatchNorm",

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from replaying import of_another_answer
 from sample_records import NASTY, RIGHT_ADAPTER, WRONG_ADAPTER, crash_counterexample, dx_counterexample, nonconformant, stored
 
 from bnspec.case import LAYOUTS
@@ -74,6 +75,13 @@ def changed(**fields: object) -> Counterexample:
     return msgspec.structs.replace(dx_counterexample(), **fields)
 
 
+@pytest.fixture
+def as_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts compare with what is recorded, also where no BatchNorm would answer that."""
+    monkeypatch.setattr("bnspec.reports.repro.truthful", lambda record, row: row.counterexample)
+
+
+@pytest.mark.usefixtures("as_recorded")
 def test_without_a_tolerance_it_compares_to_the_bit(tmp_path: Path) -> None:
     near = changed(tolerance=None)
     assert run(script(nonconformant(adapter=RIGHT_ADAPTER), row_with(near)), tmp_path).returncode == 1
@@ -84,6 +92,7 @@ def test_without_a_tolerance_it_compares_to_the_bit(tmp_path: Path) -> None:
         assert ran.returncode == code, ran.stdout + ran.stderr
 
 
+@pytest.mark.usefixtures("as_recorded")
 @pytest.mark.parametrize(
     ("answer", "want", "code"),
     [
@@ -103,6 +112,15 @@ def test_nan_and_infinity_are_judged_as_the_judge_does(answer: str, want: float 
     adapter = RIGHT_ADAPTER.replace("return residual * ", f"return {answer} + 0 * residual * ")
     ran = run(script(nonconformant(adapter=adapter), row_with(example)), tmp_path)
     assert ran.returncode == code, ran.stdout + ran.stderr
+
+
+def test_another_answer_of_the_same_code_is_not_what_should_come(tmp_path: Path) -> None:
+    """A law that compares two answers records one of them as expected; where that is the wrong one, the truth takes its place."""
+    wrong = msgspec.convert(stored(np.array([[7.0], [8.0]])), type(dx_counterexample().expected))
+    row = row_with(changed(expected=wrong))
+    assert run(script(nonconformant(adapter=WRONG_ADAPTER), row), tmp_path).returncode == 1
+    assert run(script(nonconformant(adapter=RIGHT_ADAPTER), row), tmp_path).returncode == 0
+    assert "# It makes the calls and prints the answers." in script(nonconformant(), row_with(of_another_answer()))
 
 
 def test_an_answer_of_the_wrong_shape_is_a_difference(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import inspect
@@ -25,12 +26,15 @@ from pathlib import Path
 
 PATH = Path({path!r})
 sys.path.insert(0, str(PATH.resolve().parent))  # the file may import its neighbours
-spec = importlib.util.spec_from_file_location({stem!r}, PATH)
+{package}spec = importlib.util.spec_from_file_location({name!r}, PATH)
 module = importlib.util.module_from_spec(spec)
 sys.modules.setdefault(spec.name, module)
 exec(spec.loader.source_to_code(PATH.read_bytes(), spec.origin), vars(module))  # its text, and no cache that lies beside it
 """
 """How an adapter opens a file, by the path as the user gave it."""
+
+IN_PACKAGE = "sys.path.insert(0, str(PATH.resolve().parents[{depth}]))  # and it imports relatively, as a part of a package\n"
+"""What precedes the opening of a file that says `from .utils import ...`."""
 
 HERE = """\
 import sys
@@ -81,10 +85,25 @@ def _open_file(place: str, script: Script) -> Code:
         raise TargetError(f"{place} is not a Python file: its name does not end in .py")
     _forget_namesakes(path.resolve().parent)
     try:
-        script.run(OPEN_FILE.format(path=place, stem=path.stem))
+        depth = _packages_around(path)
+        name = ".".join([*path.resolve().parts[-1 - depth : -1], path.stem])
+        script.run(OPEN_FILE.format(path=place, name=name, package=IN_PACKAGE.format(depth=depth) if depth else ""))
     except (Exception, SystemExit) as error:
         raise TargetError(f"{place} could not be imported: {_explained(error, path.name)}") from error
     return Code(place, script.names["module"], is_file=True)
+
+
+def _packages_around(path: Path) -> int:
+    """How many directories around a file are packages for its relative imports; 0 for a file that has none."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):  # which its import will say
+        return 0
+    depth = max((node.level for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)), default=0)
+    directories = path.resolve().parents
+    while depth and (directories[depth] / "__init__.py").is_file():
+        depth += 1
+    return depth
 
 
 def _open_module(place: str) -> Code:
@@ -179,6 +198,8 @@ def _is_own(code: Code, name: str, value: Any) -> bool:
     """Whether a public name was defined there, and not imported from elsewhere. Of objects only adapters matter."""
     if name.startswith("_") or isinstance(value, ModuleType):
         return False
+    if name == "Adapter" and is_adapter(value):
+        return True
     if not callable(value):
         return is_adapter(value)
     home = getattr(value, "__module__", None)

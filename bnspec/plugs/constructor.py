@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "running_var": names.RUNNING_VAR,
 }
 """What `setup` may ask of a layer, and the names under which layers take or keep it."""
+
+SHAPES = ("(setup.channels,)", "(1, setup.channels, *[1] * (setup.rank - 2))", "(None, setup.channels, *[None] * (setup.rank - 2))")
+"""What people call the shape of a layer: of a sample, of an array of parameters, of a batch of unknown size."""
 
 STARTS = {
     "gamma": "np.ones(setup.channels)",
@@ -56,29 +60,35 @@ class Constructor:
     required   the names without which it cannot be called
     fixed      arguments that the target fixes, which are passed in any case
     closed     the roles that the fixed arguments leave nothing to be said about
+    shape      what the size is, where that is a shape
+    made       the target's own expression for a layer, "" where it has none
     """
 
     arguments: Mapping[str, str]
     required: frozenset[str]
     fixed: Mapping[str, Any]
     closed: frozenset[str]
+    shape: str = SHAPES[0]
+    made: str = ""
 
     @property
     def takes_shape(self) -> bool:
         """Whether the size argument is named as a shape, and so wants a tuple."""
-        return names.plain(self.arguments.get("size", "")).endswith("shape")
+        return names.plain(self.arguments.get("size", "")).endswith(("shape", "dims"))
 
     @property
     def shown(self) -> str:
         """The arguments as the user knows them."""
-        return ", ".join([*self.arguments.values(), *written(self.fixed)])
+        return self.made or ", ".join([*self.arguments.values(), *written(self.fixed)])
 
     def lines(self) -> list[str]:
         """The adapter's lines that make `bn`; an argument that `setup` leaves open is not passed, if the class can do without."""
+        if self.made:
+            return [f"bn = {self.made}"]
         always, sometimes = [], []
         for role, name in self.arguments.items():
             if role == "size":
-                always.append(f"{name}=(setup.channels,)" if self.takes_shape else f"{name}=setup.channels")
+                always.append(f"{name}={self.shape}" if self.takes_shape else f"{name}=setup.channels")
             elif role == "rank":
                 always.append(f"{name}=setup.rank")
             else:
@@ -106,7 +116,7 @@ def read_constructor(found: Found) -> Constructor:
             roles[role] = name
     left = [name for name in parameters if name not in roles.values()]
     needed = [name for name in required if name in left]
-    size = names.match(needed, names.SIZE) or next(iter(needed), None) or names.match(left, names.SIZE)
+    size = names.match(needed, names.SIZE) or (needed[0] if len(needed) == 1 else None) or names.match(left, names.SIZE)
     refuse_unknown(f"{found.label} needs the constructor argument", [name for name in needed if name != size], found.place)
     if size in found.keywords:
         raise TargetError(f"{found.label} fixes {size}, the number of channels, which differs from case to case; leave it out")
@@ -132,11 +142,16 @@ def _takes_anything(subject: type) -> bool:
 
 def construct(label: str, subject: type, constructor: Constructor) -> Any:
     """One layer, made with every argument that the adapter will give; raises `TargetError` where that fails."""
-    given: dict[str, Any] = {"size": (CHANNELS,) if constructor.takes_shape else CHANNELS, "rank": 2}
+    size = eval(constructor.shape, {"setup": SimpleNamespace(channels=CHANNELS, rank=2)})
+    given: dict[str, Any] = {"size": size if constructor.takes_shape else CHANNELS, "rank": 2}
     given |= {role: np.copy(value) if role in STARTS else value for role, value in USUAL.items()}
     arguments = {name: given[role] for role, name in constructor.arguments.items()} | dict(constructor.fixed)
     try:
         return subject(**arguments)
     except (Exception, SystemExit) as error:
-        call = ", ".join(written(arguments))
-        raise TargetError(f"{label.partition('(')[0]}({call}) raised {type(error).__name__}: {error}") from error
+        call, place = ", ".join(written(arguments)), label.partition("(")[0]
+        example = f"{place}(make=\"{subject.__name__}({', '.join(f'{name}=...' for name in arguments)})\")"
+        raise TargetError(
+            f"{place}({call}) raised {type(error).__name__}: {error}; if that is not how it is made, say how, with {{channels}} for the "
+            f"number of channels: {example}"
+        ) from error

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from bnspec.plugs.adapter import Binding, TargetError
-from bnspec.plugs.pair import ARRAYS, COLUMNS, IMAGES, TENSORS_IN, Kind, Pair
+from bnspec.plugs.layouts import documents_columns
+from bnspec.plugs.pair import ARRAYS, COLUMNS, IMAGES, LISTS, TENSORS_IN, Kind, Pair
 from bnspec.plugs.pair_text import text_of
 from bnspec.plugs.pair_trials import Functions, seen
 from bnspec.plugs.reading import codes_of, parameters_of
@@ -23,6 +24,8 @@ def bind(found: Found) -> Binding | None:
 
     Raises `TargetError` where it is one that cannot be called, and `Question` where names leave two readings.
     """
+    if found.hints.make:
+        return None
     is_class = isinstance(found.subject, type)
     inner = _opened(found)
     if inner is None:
@@ -64,14 +67,14 @@ def _functions(found: Found, inner: Found, members: Mapping[str, str]) -> Functi
 
 def _kinds(found: Found, forward: Callable[..., Any]) -> list[Kind]:
     """What the function may compute on. One that names torch in its code wants tensors, one beside an import of it may."""
-    layout = found.keywords.get("layout", "NC") if "layout" not in _parameters(forward) else "NC"
-    if layout not in ("NC", "CN"):
-        raise TargetError(f'{found.label}: layout is "CN" for features first, or "NC"; got {layout!r}')
-    if layout == "CN":
+    layout = found.hints.layout
+    if layout == "CN" or (not layout and documents_columns(forward)):
         return [COLUMNS]
+    if layout:
+        return [ARRAYS, IMAGES]
     torch, near = sys.modules.get("torch"), inspect.unwrap(forward).__globals__.values()
     if torch is None or not any(one is torch for one in near):
-        return [ARRAYS, IMAGES]
+        return [ARRAYS, IMAGES, COLUMNS, LISTS]
     names_torch = any("torch" in code.co_names for code in codes_of(forward))
     return [TENSORS_IN, ARRAYS, IMAGES] if names_torch else [ARRAYS, IMAGES, TENSORS_IN]
 
@@ -127,6 +130,7 @@ def _assumed(pair: Pair, said: bool) -> str:
     return "; ".join(
         [
             *(["y is the first of what is returned"] if pair.returned is not None and pair.returned.y == 0 else []),
+            *(["features come first: x is (C, N)"] if pair.kind is COLUMNS else []),
             *(["the gradients are dx, dgamma, dbeta in this order"] if documented else []),
             "x goes in as it is, whatever its rank; so does momentum, its meaning is measured",
         ]

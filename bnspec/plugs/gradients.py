@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bnspec.plugs import names
-from bnspec.plugs.adapter import TargetError
+from bnspec.plugs.adapter import Question, TargetError
 from bnspec.plugs.constructor import ROLES
+from bnspec.plugs.flags import parsed
 from bnspec.plugs.reading import parameters_of
-from bnspec.plugs.returned import Returned
+from bnspec.plugs.returned import Returned, returned_names
 from bnspec.plugs.signature import Signature
 from bnspec.plugs.target import Found
 
@@ -50,6 +54,8 @@ def order_of(returned: Any, said: Sequence[str] = ()) -> Order | None:
     said   the order that the target says; without it a tuple is read as documented
     """
     is_tuple = isinstance(returned, (tuple, list))
+    if is_tuple and len(returned) > len(DOCUMENTED) and all(part is None for part in returned[3:]):
+        return Order(f"{', '.join(said or DOCUMENTED)}, *_", {name: name for name in said or DOCUMENTED})
     if said or (is_tuple and len(returned) == len(DOCUMENTED)):
         assigned = said or DOCUMENTED
         absent = [name for name, part in zip(assigned, returned, strict=False) if part is None] if is_tuple else []
@@ -59,12 +65,58 @@ def order_of(returned: Any, said: Sequence[str] = ()) -> Order | None:
         return Order("found", entries) if "dx" in entries else None
     if is_tuple and len(returned) == len(("dx", "found")) and isinstance(returned[1], dict):
         return Order("dx, found", {**_entries(returned[1]), "dx": "dx"})
+    if is_tuple and len(returned) == 2 and isinstance(returned[1], (tuple, list)) and len(returned[1]) == 2:
+        return Order("dx, (dgamma, dbeta)", {name: name for name in DOCUMENTED})
     return None if is_tuple else ALONE
 
 
+def said_order(function: Any, returned: Any, label: str) -> tuple[str, ...]:
+    """The order of a returned triple, where the function's text tells it apart from the documented one; () where it does not.
+
+    The names in its return statement say it where its docstring, or whoever calls it in its own module, says the same.
+    Raises `Question` where only these names put beta before gamma: that is as often a mistake.
+    """
+    if not isinstance(returned, (tuple, list)) or len(returned) != len(DOCUMENTED):
+        return ()
+    called = returned_names(function, len(DOCUMENTED))
+    order = tuple(next((part for part, aliases in ALIASES.items() if names.match(place, aliases)), "") for place in called)
+    if sorted(order) != sorted(DOCUMENTED) or order.index("dgamma") < order.index("dbeta"):
+        return order if sorted(order) == sorted(DOCUMENTED) and order != DOCUMENTED else ()
+    told = order_told(function)
+    if told is None:
+        base = label.partition("(")[0]
+        raise Question(
+            f"are gamma's and beta's gradients exchanged by mistake, or meant so? The backward of {label} returns {', '.join(order)}, "
+            f'and usual is {", ".join(DOCUMENTED)}. Say {base}(returns="{", ".join(order)}") or {base}(returns="{", ".join(DOCUMENTED)}")'
+        )
+    return order if told else ()
+
+
+def order_told(function: Any) -> bool | None:
+    """Whether the docstring, or a call beside the function, puts beta's gradient first; None where neither says."""
+    said = (inspect.getdoc(function) or "").lower()
+    words = [names.plain(word) for word in re.findall(r"\w+", said[max(said.rfind("return"), 0) :])]
+    if (order := _beta_first(words)) is not None:
+        return order
+    for node in ast.walk(parsed(inspect.getmodule(function))):
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=taken)], value=ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name))):
+                order = _beta_first([names.plain(getattr(one, "id", getattr(one, "attr", ""))) for one in taken])
+                if name == function.__name__ and order is not None:
+                    return order
+    return None
+
+
+def _beta_first(words: Sequence[str]) -> bool | None:
+    """Whether a name of beta's gradient precedes one of gamma's; None where the words do not have both."""
+    places = [[at for at, word in enumerate(words) if word in ALIASES[part]] for part in ("dgamma", "dbeta")]
+    return places[1][0] < places[0][0] if all(places) else None
+
+
 def _entries(found: Mapping[Any, Any]) -> dict[str, str]:
-    """Where the gradients are in a dict of them, by its keys."""
-    keys = {part: names.match((key for key in found if isinstance(key, str)), aliases) for part, aliases in ALIASES.items()}
+    """Where the gradients are in a dict of them, by its keys; those of parameters may be named as the parameters are."""
+    aliases = {"dx": names.DX, "dgamma": names.DGAMMA + names.GAMMA, "dbeta": names.DBETA + names.BETA}
+    keys = {part: names.match((key for key in found if isinstance(key, str)), known) for part, known in aliases.items()}
     return {part: f'found["{key}"]' for part, key in keys.items() if key is not None}
 
 

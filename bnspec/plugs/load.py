@@ -6,6 +6,7 @@ Without `:Name` the file or module must hold exactly one candidate. `target` has
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from bnspec.plugs import function_pair, names, numpy_class, torch_module
 from bnspec.plugs.adapter import SKELETON, Binding, Bound, Script, TargetError, finish
 from bnspec.plugs.code import beside, find, is_adapter, only_candidate, open_code
 from bnspec.plugs.gradients import with_orders
+from bnspec.plugs.hints import hinted, with_hints
 from bnspec.plugs.reading import find_method
 from bnspec.plugs.target import Found, parse, written
 from bnspec.plugs.trial import TRYING
@@ -36,12 +38,18 @@ def load(target: str) -> Bound:
     with _import_path():
         script = Script(f"# How {target.strip()} is asked: an adapter, to be read, and changed where it guesses wrong.\n\n")
         code = open_code(parts.place, script)
-        name = parts.name or only_candidate(code)
+        name = parts.name or _made_of(parts.keywords) or only_candidate(code)
         label = f"{parts.place}:{name}" + (f"({', '.join(written(parts.keywords))})" if parts.keywords else "")
         binding = _bind(Found(label, find(code, name), parts.keywords, beside(code, name)))
         script.run(code.reach({"Target": name, **_held(name, binding.beside)}) + binding.body)
         untried = "" if TRYING.get() else "what it returns, since trying it ended the process; "
         return finish(script, f"bound: {binding.bound}\nassumed: {untried}{binding.assumed}")
+
+
+def _made_of(keywords: Mapping[str, Any]) -> str:
+    """The name with which the expression for a layer begins, "" where the target gives none."""
+    made = re.match(r"\w+", str(keywords.get("make", "")))
+    return made[0] if made else ""
 
 
 def _held(name: str, beside: Mapping[str, str]) -> dict[str, str]:
@@ -65,11 +73,11 @@ def _bind(found: Found) -> Binding:
     """The adapter of the first shape that recognises what was found; raises `TargetError` where none does."""
     if is_adapter(found.subject):
         return _adapter_itself(found)
-    found = with_orders(found)
+    found = with_hints(with_orders(found))
     for recognise in SHAPES:
         binding = recognise(found)
         if binding is not None:
-            return binding
+            return hinted(binding, found.hints)
     raise TargetError(
         f"{found.label} {_why_not(found.subject)}; name a BatchNorm class or function, or write an adapter:\n\n{SKELETON}"
     )

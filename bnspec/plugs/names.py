@@ -26,43 +26,122 @@ SETTINGS = _words(
 )
 """Arguments of a function that are dicts: of settings, of state, or of both."""
 
-FORWARD = ("forward", "fprop", "forwardpass", "__call__", "call")
+FORWARD = _words(
+    "forward fprop forwardpass forwardprop forwardpropagation forwardtrain trainforward forwardtraining updateoutput getoutputfor "
+    "getoutput fwd __call__ call normalize"
+)
 """Methods that answer y; a `forward` is preferred to the `__call__` that leads to it."""
 
-BACKWARD = ("backward", "bprop", "backwardpass", "backprop")
+FORWARD_INFERENCE = _words(
+    "forwardtest forwardeval forwardinference forwardinfer forwardpredict testforward evalforward inferenceforward inference infer "
+    "predict calltest callinference"
+)
+"""Methods that answer y in inference, beside a forward that is for training."""
+
+BACKWARD = _words(
+    "backward bprop backwardpass backprop backwardprop backwardpropagation backpropagation backpropagate updategradinput bwd"
+)
 """Methods that answer dx, alone or with dgamma and dbeta."""
+
+ACCUMULATE = ("accgradparameters", "accumulategradparameters")
+"""Methods beside a backward of dx alone that leave dgamma and dbeta on the layer."""
+
+BUILD = _words(
+    "build setinputshape setshape setsize initparams initializeparams initparameters initializeparameters initweights "
+    "initializeweights initializeweightsandbiases resetparameters setup init initialize"
+)
+"""Methods that give a layer its size after it was made."""
+
+RATE = _words("lr learningrate eta stepsize learnrate")
+"""The step of an update that is done inside of backward."""
+
+OPTIMIZER = _words("optimizer optimiser opt")
+"""What a layer is given to do its updates with."""
 
 SIZE = _words(
     "numfeatures nfeatures features infeatures numchannels nchannels channels inchannels inputsize inputdim indim size "
-    "inputshape shape numunits nunits units hiddensize hiddendim numneurons dim c d n"
+    "inputshape shape paramshape numunits nunits units numunit hiddensize hiddendim numneurons nneurons neurons channel numchannel nch "
+    "planes filters numfilters nfeature numfeature nin nout ninputs noutputs numinputs numoutputs inputfeatures insize infeature "
+    "outfeatures outchannels outsize outputsize outputdim outdim featuresize featuredim layersize width depth dims ndim nhidden "
+    "dimension nfeat nf fanin dim c d n"
 )
 """Constructor arguments that say how many channels there are."""
 
 RANK = ("numdims", "ndim", "ndims")
 """Constructor arguments that say how many axes x will have."""
 
-EPS = ("eps", "epsilon", "varianceepsilon")
-MOMENTUM = ("momentum", "decay", "decayrate", "movingdecay", "runningmomentum", "bnmomentum", "rho", "alpha")
+EPS = ("eps", "epsilon", "varianceepsilon", "varepsilon", "bneps")
+MOMENTUM = _words(
+    "momentum decay decayrate movingdecay emadecay avgdecay runningmomentum bnmomentum mom rho alpha keep averagefactor "
+    "exponentialaveragefactor smoothing polyak"
+)
 """What `momentum` weighs is not told by its name: it is measured."""
 
 GAMMA = ("gamma", "weight", "scale", "scaler", "gain", "gama", "bw", "g")
 BETA = ("beta", "bias", "shift", "offset", "bb", "b")
 RUNNING_MEAN = _words(
-    "runningmean movingmean runningm runningmu movingmu avgmean avgmu averagemean overallave overallmean testmean storedmean "
-    "runningmeanx globalmean popmean populationmean emamean mu"
+    "runningmean movingmean movmean runningm runningmu movingmu avgmean avgmu averagemean overallave overallmean testmean storedmean "
+    "runningmeanx globalmean popmean populationmean emamean runmean meanrunning runningaverage meanavg averagemu inferencemean "
+    "movingaverage movingaveragemean mumoving expmean rm mean mu"
 )
 RUNNING_VAR = _words(
-    "runningvar runningvariance movingvar movingvariance runningv avgvar averagevar overallvar testvar storedvar "
-    "runningvarx globalvar popvar populationvar emavar var"
+    "runningvar runningvariance movingvar movvar movingvariance runningv avgvar averagevar overallvar testvar storedvar "
+    "runningvarx globalvar globalvariance popvar populationvar populationvariance emavar runvar varrunning varavg averagevariance "
+    "inferencevar movingaveragevar movingaveragevariance runningsigma2 expvar rv variance var"
 )
-"""Only variances: a running standard deviation is another quantity, and is not bound."""
+SHORT = frozenset(_words("mean mu var variance"))
+"""Names of running statistics that belong to a batch as often: they count together, or in what is named for what it keeps."""
+
+KEEPERS = _words(
+    "running runningstats runningstatistics stats statistics batchstats state states bnstate moving movingstats averages ema buffers "
+    "population runningaverages avg"
+)
+"""What holds running statistics and says so, under whatever names they have in it.
+
+Of running statistics only variances: a running standard deviation is another quantity, and is not bound."""
 
 CACHE = ("cache", "caches", "ctx", "context", "saved", "memory", "stash", "tape", "bncache", "state", "fwdcache", "forwardcache")
 """What a forward returns for its backward."""
 
-DX = ("dx", "gradx", "gradinput", "dinput", "dinputs", "xgrad", "dldx", "dz", "da", "dxin", "din")
-DGAMMA = ("dgamma", "gradgamma", "gammagrad", "dldgamma", "dweight", "gradweight", "dscale", "gradscale", "dgama", "dldbw", "dg")
-DBETA = ("dbeta", "gradbeta", "betagrad", "dldbeta", "dbias", "gradbias", "dshift", "gradshift", "dldbb", "db")
+DX = ("dx", "gradx", "gradinput", "dinput", "dinputs", "xgrad", "dldx", "dz", "da", "dxin", "din", "gx", "x", "input")
+DGAMMA = (
+    "dgamma",
+    "gradgamma",
+    "gammagrad",
+    "dldgamma",
+    "dweight",
+    "gradweight",
+    "dscale",
+    "gradscale",
+    "dgama",
+    "dldbw",
+    "dg",
+    "ggamma",
+    "ggain",
+    "gweight",
+    "gradgain",
+    "dgain",
+    "weightgrad",
+    "scalegrad",
+    "dscaler",
+)
+DBETA = (
+    "dbeta",
+    "gradbeta",
+    "betagrad",
+    "dldbeta",
+    "dbias",
+    "gradbias",
+    "dshift",
+    "gradshift",
+    "dldbb",
+    "db",
+    "gbeta",
+    "gbias",
+    "biasgrad",
+    "shiftgrad",
+    "doffset",
+)
 
 SWITCHES = {
     "affine": ("gamma", "beta"),
@@ -87,7 +166,19 @@ STATES = (
 )
 """Pairs of methods: what gives all that a layer holds, and what takes it."""
 
-TRAINING_FLAGS = ("training", "train", "istraining", "istrain", "trainflg", "trainflag", "trainingmode", "trainmode", "trainable")
+TRAINING_FLAGS = (
+    "training",
+    "train",
+    "istraining",
+    "istrain",
+    "trainflg",
+    "trainflag",
+    "trainingmode",
+    "trainmode",
+    "trainable",
+    "istrainingmode",
+    "fortraining",
+)
 INFERENCE_FLAGS = _words(
     "eval istest iseval test evaluate inference isinference evalmode testmode inferencemode deterministic userunningaverage predict"
 )

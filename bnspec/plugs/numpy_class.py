@@ -4,76 +4,27 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bnspec.case import Array
 from bnspec.plugs import names
-from bnspec.plugs.adapter import Binding, indented
+from bnspec.plugs.adapter import Binding
 from bnspec.plugs.anatomy import Anatomy, dissect
-from bnspec.plugs.constructor import CHANNELS, ROLES
-from bnspec.plugs.gradients import ALONE, DOCUMENTED, Order, order_of
-from bnspec.plugs.reading import find_method, required_of
+from bnspec.plugs.building import STEP, is_whole
+from bnspec.plugs.class_text import Calls, called, text_of
+from bnspec.plugs.constructor import CHANNELS, ROLES, SHAPES
+from bnspec.plugs.gradients import ALONE, DOCUMENTED, order_of, said_order
+from bnspec.plugs.reading import find_method, parameters_of
 from bnspec.plugs.returned import returned_names
-from bnspec.plugs.states import whole_lines
 from bnspec.plugs.target import Found
 from bnspec.plugs.trial import is_output, tried
-from bnspec.plugs.values import Place, find_entry, find_value
+from bnspec.plugs.values import PAIRED, find_entry, find_listed, find_value, find_values
 
-LAYER = '''\
-import numpy as np
-
-
-class Layer:
-    """One {name}, asked as every other is."""
-
-    def __init__(self, bn):
-        self.bn = bn
-
-    def forward(self, x, *, training):
-{forward}
-{more}
-
-class Adapter:
-    """Makes layers as `setup` wants them."""
-
-    name = {label!r}
-
-    def layer(self, setup):
-{construct}
-        return Layer(bn)
-'''
-"""The adapter without its particulars."""
-
-
-@dataclass(frozen=True)
-class Calls:
-    """What a layer's methods return and take, seen by calling them.
-
-    returns_more   forward returns y and other things after it
-    backward       the method, "" where there is none that can be called
-    cache          what follows dy in its call: the one other thing that forward returned
-    order          how the result of backward is read
-    places         where backward leaves the gradients that it does not return, on the layer
-    """
-
-    returns_more: bool = False
-    backward: str = ""
-    cache: str = ""
-    order: Order = ALONE
-    places: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def described(self) -> str:
-        """In words, for the user to confirm."""
-        if not self.backward:
-            return "no backward(dy)"
-        call = f"{self.backward}(dy, cache)" if self.cache else f"{self.backward}(dy)"
-        left = "".join(f", d{role} at {place}" for role, place in self.places.items())
-        nothing = ", no gradients of gamma and beta" if not left and self.order == ALONE else ""
-        return f"{call} -> {self.order.shown}{left}{nothing}"
+GETTERS = ("gradients", "getgradients", "grads", "getgrads", "gradient", "getgrad")
+"""Methods without arguments that give dgamma and dbeta, in this order."""
 
 
 def bind(found: Found) -> Binding | None:
@@ -81,143 +32,177 @@ def bind(found: Found) -> Binding | None:
 
     Raises `TargetError` where it is one and cannot be made, or wants something that its names do not explain.
     """
-    if not isinstance(found.subject, type):
+    if not (isinstance(found.subject, type) or found.hints.make):
         return None
     parts = dissect(found)
     if parts is None:
         return None
-    calls = _watched(parts, found.gradients)
+    parts, calls = _forward_seen(parts)
+    for shape in SHAPES[1:] if parts.constructor.takes_shape and not _keeps_size(parts, calls) else ():
+        with contextlib.suppress(Exception):  # a shape that this class cannot take
+            other = dissect(found, shape)
+            if other is not None and _keeps_size(*(seen := _forward_seen(other))):
+                parts, calls = seen
+                break
+    calls = _with_backward(parts, calls, found)
+    return Binding(text_of(parts, calls), parts.described(calls.described), _assumed(parts, calls, found), parts.beside)
+
+
+def _assumed(parts: Anatomy, calls: Calls, found: Found) -> str:
     documented = calls.order.assigned == ", ".join(DOCUMENTED) and not found.gradients
-    order = "a returned triple is dx, dgamma, dbeta; " if documented else ""
-    first = "y is the first of what forward returns; " if calls.returns_more else ""
-    assumed = f"{first}{order}x goes in as it is, whatever its rank; so does momentum, its meaning is measured"
-    return Binding(_body(parts, calls), parts.described(calls.described), assumed)
+    return "; ".join(
+        [
+            *(["y is the first of what forward returns"] if calls.returns_more else []),
+            *(["a returned triple is dx, dgamma, dbeta"] if documented else []),
+            *(["features come first, x is (C, N), since its arrays are (C, 1)"] if parts.columns else []),
+            *(["x goes in as plain lists"] if calls.lists else []),
+            *(["what its backward does to the parameters is undone"] if calls.updates else []),
+            "x goes in as it is, whatever its rank; so does momentum, its meaning is measured",
+        ]
+    )
 
 
-def _watched(parts: Anatomy, said: Sequence[str]) -> Calls:
-    """What forward returns, and what backward returns and leaves, seen by running each once."""
-    more = tried(_body(parts, WHOLE), {"Target": type(parts.layer)}, parts.known, _extras)
-    calls = Calls(returns_more=not isinstance(more, Exception) and more is not None)
-    method = find_method(type(parts.layer), names.BACKWARD)
-    needed = [] if method is None else required_of(getattr(parts.layer, method))
-    wants_cache = len(needed) == 2 and more == 1 and names.plain(needed[1]) in names.CACHE
-    if method is None or not (len(needed) == 1 or wants_cache):
-        return calls
-    calls = replace(calls, backward=method, cache=", cache" if wants_cache else "")
-
-    def differentiate(layer: Any, x: Array) -> tuple[Any, Any]:
-        y = layer.forward(x, training=True)
-        cache = (layer.returned[1],) if wants_cache else ()
-        return getattr(layer.bn, method)(np.array(y), *cache), layer.bn
-
-    seen = tried(_body(parts, calls), {"Target": type(parts.layer)}, parts.known, differentiate)
-    returned, layer = (_documented(parts, method), parts.layer) if isinstance(seen, Exception) else seen
-    order = order_of(returned, said)
-    if order is None:
-        return replace(calls, backward="")
-    return replace(calls, order=order, places=_gradient_places(parts, layer) if order == ALONE else {})
+def _forward_seen(parts: Anatomy) -> tuple[Anatomy, Calls]:
+    """What a first forward shows: what it returns, whether it wants lists, and which arrays it makes."""
+    whole = Calls(returns_more=True)
+    more = tried(text_of(parts, whole), parts.scope, parts.known, _extras)
+    lists = isinstance(more, Exception)
+    if lists:
+        with_lists = tried(text_of(parts, replace(whole, lists=True)), parts.scope, parts.known, _extras)
+        lists, more = not isinstance(with_lists, Exception), with_lists if not isinstance(with_lists, Exception) else more
+    calls = Calls(returns_more=not isinstance(more, Exception) and more is not None, lists=lists)
+    arrays = [role for role in PAIRED if role not in {*parts.constructor.arguments, *parts.constructor.closed, *parts.passed}]
+    return (parts, calls) if is_whole(parts.values, CHANNELS, arrays) else _started(parts, calls, arrays)
 
 
-def _documented(parts: Anatomy, method: str) -> Sequence[str] | None:
-    """What stands in for the result of a backward that fails on trial: by its text a triple, or dx alone; it may fail later."""
-    return DOCUMENTED if returned_names(getattr(parts.layer, method), len(DOCUMENTED)) else None
+def _started(parts: Anatomy, calls: Calls, arrays: Sequence[str]) -> tuple[Anatomy, Calls]:
+    """The parts with those arrays that the first call makes; inference makes them too, where it can, and leaves them untouched."""
+    body, known = text_of(parts, replace(calls, bare=True)), parts.known - {*arrays}
+    for mode in ("inference", "training") if parts.switch.found else ("training",):
+        layer = tried(body, parts.scope, known, lambda layer, x, now=mode == "training": _called(layer, x, training=now))
+        if isinstance(layer, Exception):
+            continue
+        made = {role: place for role, place in find_values(layer, ROLES).items() if role in arrays and is_whole({role: place}, CHANNELS, [role])}
+        made = {role: place for role, place in made.items() if names.plain(place.text[1:]) not in names.SHORT}
+        if len(made) > sum(is_whole(parts.values, CHANNELS, [role]) for role in arrays):
+            return replace(parts, values={**parts.values, **made}), replace(calls, starts=mode)
+    return parts, calls
 
 
-WHOLE = Calls(returns_more=True)
-"""For the first trial: all that forward returns is kept."""
+def _called(layer: Any, x: Array, *, training: bool) -> Any:
+    layer.forward(x, training=training)
+    return layer.bn
 
 
 def _extras(layer: Any, x: Array) -> int | None:
-    """How many things forward returns after y; None where it returns y alone."""
+    """How many things forward returns after y; None where it returns y alone. Raises where there is no y among them."""
     with contextlib.suppress(ValueError):  # of an array of what is no array
         layer.forward(x, training=True)
     returned = layer.returned
     return len(returned) - 1 if isinstance(returned, tuple) and returned and is_output(returned[0], x) else None
 
 
-def _gradient_places(parts: Anatomy, layer: Any) -> dict[str, str]:
-    """Where dgamma and dbeta lie: under their own names, else as `.grad` of the parameter, else in a dict of gradients."""
-    places = {}
-    for role, aliases, own in (("gamma", names.DGAMMA, names.GAMMA), ("beta", names.DBETA, names.BETA)):
-        if role in parts.constructor.closed:
-            continue
-        holder = parts.values[role].text.rpartition(".")[0] if role in parts.values else ""
-        place = find_value(layer, aliases) or find_entry(layer, aliases + own, gradients=True)
-        if place is not None:
-            places[role] = place.text
-        elif holder and hasattr(getattr(layer, holder[1:], None), "grad"):
-            places[role] = f"{holder}.grad"
-    return places
+def _keeps_size(parts: Anatomy, calls: Calls) -> bool:
+    """Whether a training step leaves the arrays of a layer as many numbers as they had, one a channel."""
+    layer = tried(text_of(parts, calls), parts.scope, parts.known, lambda layer, x: _called(layer, x, training=True))
+    if isinstance(layer, Exception):
+        return False
+    after = find_values(layer, ROLES)
+    return is_whole(after, CHANNELS, [role for role in PAIRED if role in after])
 
 
-def _body(parts: Anatomy, calls: Calls) -> str:
-    more = [*_backward_lines(parts, calls), *_running_lines(parts), *whole_lines(parts.layer)]
-    return LAYER.format(
-        name=parts.name,
-        label=parts.label,
-        forward=indented(2, *_forward_lines(parts, calls)),
-        more=indented(1, *more) + "\n",
-        construct=indented(2, *parts.constructor.lines(), *_write(parts)),
+def _with_backward(parts: Anatomy, calls: Calls, found: Found) -> Calls:
+    """What backward takes, returns, leaves and changes, seen by running it once."""
+    method = find_method(type(parts.layer), names.BACKWARD)
+    arguments = None if method is None else _arguments(parts, calls, method)
+    if method is None or arguments is None:
+        return calls
+    full = replace(calls, backward=method, arguments=arguments, after=find_method(type(parts.layer), names.ACCUMULATE) or "")
+    seen = tried(text_of(parts, full), parts.scope, parts.known, lambda layer, x: _differentiated(parts, full, layer, x))
+    function = getattr(parts.layer, method)
+    if isinstance(seen, Exception):  # by its text a triple, or dx alone; it may fail later
+        seen = (DOCUMENTED if returned_names(function, len(DOCUMENTED)) else None), parts.layer, ()
+    returned, layer, moved = seen
+    order = order_of(returned, found.gradients or said_order(function, returned, parts.label))
+    if order is None:
+        return calls
+    full = replace(full, order=order, updates=moved, rate=_rate(parts) if moved else "", recorded=bool(moved and parts.build.needs))
+    return replace(full, places=_gradient_places(parts, layer)) if order == ALONE and not full.steps else full
+
+
+def _differentiated(parts: Anatomy, calls: Calls, layer: Any, x: Array) -> tuple[Any, Any, tuple[str, ...]]:
+    """What backward returned, the object after it, and which of its parameters it moved."""
+    dy = np.array(layer.forward(x, training=True)) + x
+    kept = {role: np.array(parts.values[role].read(layer.bn)) for role in ("gamma", "beta") if role in parts.values}
+    scope = {"np": np, "self": layer, "dy": dy, "cache": layer.returned[1] if calls.cache else None}
+    returned = eval(called(calls.backward, parts, calls), scope)
+    if calls.after:
+        eval(called(calls.after, parts, calls), scope)
+    moved = tuple(role for role, value in kept.items() if not np.array_equal(value, parts.values[role].read(layer.bn)))
+    return returned, layer.bn, moved
+
+
+def _arguments(parts: Anatomy, calls: Calls, method: str) -> Mapping[str, str] | None:
+    """What backward is called with: dy, and what its names say of the rest; None where they do not say enough."""
+    parameters = {one.name: one for one in parameters_of(getattr(parts.layer, method))}
+    needed = [name for name, one in parameters.items() if one.default is one.empty]
+    rate = names.match(parameters, names.RATE)
+    open_ = [name for name in needed if name != rate]
+    dy = names.match((name for name in open_ if names.plain(name) not in names.X), names.DY) or next(
+        (name for name in open_ if len(open_) == 1 or names.plain(name) not in (*names.X, *names.CACHE)), None
     )
+    if dy is None:
+        return None
+    arguments = {}
+    for name in parameters:
+        text = "dy" if name == dy else STEP if name == rate else _known(parts, calls, name)
+        if text:
+            arguments[name] = text
+        elif name in needed:
+            return None
+    return {"": "dy"} if list(arguments) == [dy] else arguments
 
 
-def _forward_lines(parts: Anatomy, calls: Calls) -> list[str]:
-    call = f"self.bn.{parts.forward}(x{parts.switch.argument})".replace(".__call__(", "(")
-    before = [parts.switch.before] if parts.switch.before else []
-    if parts.no_inference:
-        before = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")']
-    if not calls.returns_more:
-        return [*before, f"return np.asarray({call})"]
-    keep = ["self.training = training"] if calls.cache else []
-    first = "return np.asarray(self.returned[0] if isinstance(self.returned, tuple) else self.returned)"
-    return [*before, *keep, f"self.returned = {call}", first]
+def _known(parts: Anatomy, calls: Calls, name: str) -> str:
+    """The adapter's text for an argument of backward, "" for one whose name says nothing."""
+    if calls.returns_more and names.plain(name) in names.CACHE:
+        return "cache"
+    for role, passed in parts.passed.items():
+        if role in ("gamma", "beta", "eps") and name == passed:
+            return f'self.given["{passed}"]'
+    return "self.x" if names.plain(name) in names.X else ""
 
 
-def _backward_lines(parts: Anatomy, calls: Calls) -> list[str]:
-    if not calls.backward:
-        return []
-    nothing = f'    raise NotImplementedError("{parts.name} leaves nothing for a backward in inference")'
-    cache = ["cache = self.returned[1] if isinstance(self.returned, tuple) else None"]
-    cache += ["if cache is None and not self.training:", nothing]
-    places = {f"d{role}": f"np.array(self.bn{place}).reshape(-1)" for role, place in calls.places.items()}
-    taken = {name: f"np.asarray({place}).reshape(-1)" for name, place in calls.order.parts.items() if name != "dx"}
-    dgamma, dbeta = ({**places, **taken}.get(name, "None") for name in ("dgamma", "dbeta"))
-    lines = [
-        *(cache if calls.cache else []),
-        f"{calls.order.assigned} = self.bn.{calls.backward}(dy{calls.cache})",
-        f"return np.asarray({calls.order.parts['dx']}), {dgamma}, {dbeta}",
-    ]
-    return ["", "def backward(self, dy):", *(f"    {line}" for line in lines)]
+def _rate(parts: Anatomy) -> str:
+    """The attribute that is the step of an update, "" where there is none."""
+    numbers = [name for name, value in getattr(parts.layer, "__dict__", {}).items() if isinstance(value, float)]
+    return names.match(numbers, names.RATE) or ""
 
 
-def _running_lines(parts: Anatomy) -> list[str]:
-    if not {"running_mean", "running_var"} <= parts.values.keys():
-        return []
-    mean, var = (f"np.array(self.bn{parts.values[role].text}).reshape(-1)" for role in ("running_mean", "running_var"))
-    return ["", "def running(self):", f"    return {mean}, {var}"]
+def _gradient_places(parts: Anatomy, layer: Any) -> dict[str, str]:
+    """Where dgamma and dbeta lie: under their own names, else as `.grad` of the parameter, in a dict or list, or behind a method."""
+    found = {}
+    for role, aliases, own in (("gamma", names.DGAMMA, names.GAMMA), ("beta", names.DBETA, names.BETA)):
+        holder = parts.values[role].text.rpartition(".")[0] if role in parts.values else ""
+        place = find_value(layer, aliases) or find_entry(layer, aliases + own, gradients=True) or find_listed(layer, role, gradients=True)
+        if place is not None:
+            found[role] = place.text
+        elif holder and hasattr(getattr(layer, holder[1:], None), "grad"):
+            found[role] = f"{holder}.grad"
+        elif text := _behind_a_method(layer, role, aliases + own):
+            found[role] = text
+    return {role: text for role, text in found.items() if role not in parts.constructor.closed}
 
 
-def _write(parts: Anatomy) -> list[str]:
-    """The lines that write what the constructor does not take into the layer; what it does not have is refused if asked for."""
-    lines = []
-    for role in ROLES:
-        if role in parts.constructor.arguments:
-            continue
-        lines.append(f"if setup.{role} is not None:")
-        place = parts.values.get(role)
-        if place is None:
-            lines.append(f'    raise NotImplementedError("{parts.name} has no {role} to set")')
-        elif role in ("eps", "momentum"):
-            lines.append(f"    bn{place.text} = setup.{role}")
-        else:
-            lines += [f"    {line}" for line in _write_array(role, place)]
-    return lines
-
-
-def _write_array(role: str, place: Place) -> list[str]:
-    """An array goes in with the shape that the layer keeps; where it keeps none yet, (C,) does for (N, C) inputs only."""
-    if place.value is not None and np.size(place.value) == CHANNELS:
-        as_kept = "tolist" if isinstance(place.value, list) else "copy"
-        return [f"bn{place.text} = setup.{role}.reshape(np.shape(bn{place.text})).{as_kept}()"]
-    refusal = f'raise NotImplementedError("the layer shows no shape for {role} before its first call")'
-    return ["if setup.rank != 2:", f"    {refusal}", f"bn{place.text} = setup.{role}.copy()"]
+def _behind_a_method(layer: Any, role: str, aliases: tuple[str, ...]) -> str:
+    """What a method gives as dgamma or dbeta: in a pair, in this order, or in a dict; "" where there is no such method."""
+    getter = find_method(type(layer), GETTERS)
+    if getter is None or parameters_of(getattr(layer, getter)):
+        return ""
+    with contextlib.suppress(Exception):  # whatever the user's code raises, it is no place of gradients then
+        given = getattr(layer, getter)()
+        if isinstance(given, dict):
+            key = names.match(given, aliases)
+            return f".{getter}()[{key!r}]" if key else ""
+        return f".{getter}()[{PAIRED[role]}]" if len(given) == 2 else ""
+    return ""

@@ -46,6 +46,14 @@ ARRAYS = Kind()
 IMAGES = Kind(copy="{}.reshape(1, -1, *[1] * (setup.rank - 2)).copy()", start="{}.reshape(1, -1, *[1] * (setup.rank - 2))")
 """NumPy arrays, parameters with as many axes as x, (1, C, 1, 1) for images."""
 
+LISTS = Kind(
+    give="{}.tolist()",
+    copy="{}.tolist()",
+    start="{}.tolist()",
+    refusal=("setup.rank != 2", "x is a list of rows here"),
+)
+"""Plain lists: x of rows, parameters of numbers."""
+
 COLUMNS = Kind(
     give="{}.T",
     copy="{}.reshape(-1, 1).copy()",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bnspec.plugs.adapter import indented
 from bnspec.plugs.constructor import NUMBERS, ROLES, STARTS
+from bnspec.plugs.holders import OBJECT, PAIR
 from bnspec.plugs.pair import Pair
 from bnspec.plugs.returned import STATE
 from bnspec.plugs.signature import BY_GRAD_MODE, Signature
@@ -46,7 +47,7 @@ def text_of(pair: Pair) -> str:
     kept = "given" if pair.inference_signature is None else "given, inference"
     more = [*_backward(pair), *_running(pair)]
     return TEXT.format(
-        head=pair.kind.head,
+        head=pair.kind.head + ("from types import SimpleNamespace\n" if OBJECT in pair.signature.holders.values() else ""),
         name=pair.name,
         label=pair.label,
         kept=kept,
@@ -63,6 +64,7 @@ def _construct(pair: Pair) -> list[str]:
     lines = ["given = {" + ", ".join(f'"{name}": {value!r}' for name, value in signature.fixed.items()) + "}"]
     for number, name in enumerate(signature.dicts):
         lines.append(f'given["{name}"] = ' + (f'given["{signature.dicts[0]}"]' if number else "{}"))
+    lines += [f'given["{name}"] = {made}' for name, made in signature.holders.items()]
     if pair.inference_signature is not None:
         lines += [
             "inference = {" + ", ".join(f'"{name}": {value!r}' for name, value in pair.inference_signature.fixed.items()) + "}"
@@ -137,7 +139,10 @@ def _moved(pair: Pair) -> list[str]:
     """The lines that keep the new running statistics of what was returned."""
     lines = []
     for role, place in {} if pair.returned is None else pair.returned.state.items():
-        if role == "settings":
+        if role == "held":
+            name, made = next(iter(pair.signature.holders.items()))
+            lines.append(f'self.given["{name}"] = {f"list({_at(place)})" if made == PAIR else _at(place)}')
+        elif role == "settings":
             lines.append(f'self.given["{pair.signature.dicts[0]}"].update({_at(place)})')
         else:
             targets = [f"self.{one}" for one in pair.places(role)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -10,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from bnspec.case import Array
-from bnspec.plugs.adapter import SKELETON, TargetError
+from bnspec.plugs.adapter import SKELETON, Question, TargetError
 from bnspec.plugs.constructor import USUAL
-from bnspec.plugs.gradients import ALONE, DOCUMENTED, arguments_of, order_of
-from bnspec.plugs.pair import COLUMNS, Kind, Pair
+from bnspec.plugs.gradients import ALONE, DOCUMENTED, arguments_of, order_of, said_order
+from bnspec.plugs.layouts import counts_samples_first
+from bnspec.plugs.pair import ARRAYS, COLUMNS, LISTS, Kind, Pair
 from bnspec.plugs.pair_text import text_of
 from bnspec.plugs.returned import STATE, Returned, read_returned
 from bnspec.plugs.trial import SHAPES, Shape, tried
@@ -74,6 +76,7 @@ def _trained(pair: Pair, functions: Functions) -> tuple[Pair, Trial]:
         pair = replace(pair, kind=kind)
         trial = _forward(pair, functions, shape, training=True)
         if isinstance(trial, Trial):
+            _ask_layout(pair, functions, trial)
             return pair, trial
         failures.append(trial)
     for failure in failures:
@@ -84,6 +87,43 @@ def _trained(pair: Pair, functions: Functions) -> tuple[Pair, Trial]:
         f"{pair.label} raised {said} for small x of every rank; where it wants to be called in another way, write an adapter:"
         f"\n\n{SKELETON}"
     ) from failures[0]
+
+
+def _ask_layout(pair: Pair, functions: Functions, trial: Trial) -> None:
+    """Raise `Question` where, given x as (N, C), features are averaged instead of samples, and given x as (C, N) they are not.
+
+    Where the text calls the first axis the samples', it is a mistake and no layout.
+    """
+    if pair.kind is not ARRAYS or len(functions.kinds) == 1 or len(trial.shape) != 2 or counts_samples_first(functions.forward):
+        return
+    if _mixes_channels(pair, functions, trial.shape) and not _mixes_channels(replace(pair, kind=COLUMNS), functions, trial.shape):
+        base = pair.label.partition("(")[0]
+        raise Question(
+            f"does {pair.label} take x as (features, samples)? Given (samples, features), it averages over the features. "
+            f'Say {base}(layout="CN") for features first, or {base}(layout="NC") where that is the mistake to be found'
+        )
+
+
+def _mixes_channels(pair: Pair, functions: Functions, shape: Shape) -> bool:
+    """Whether another second channel makes another y of the first; so it is said of what fails, too."""
+
+    def moved(layer: Any, x: Array) -> bool:
+        other = x.copy()
+        other[:, 1] = 7 - x[:, 1] ** 2
+        seen = []
+        for given in (x, other):
+            layer.forward(given, training=True)
+            value = layer.returned
+            y = np.asarray(value[trial_place] if isinstance(value, tuple) else value)
+            seen.append((y.T if pair.kind is COLUMNS else y)[:, 0].copy())
+        return not np.allclose(*seen)
+
+    trial = _forward(pair, functions, shape, training=True)
+    if not isinstance(trial, Trial):
+        return True
+    trial_place = trial.returned.y or 0
+    mixed = tried(_whole(pair), functions.scope, pair.known, moved, [shape])
+    return isinstance(mixed, Exception) or mixed
 
 
 def _with_needs(pair: Pair, functions: Functions, shape: Shape) -> Pair:
@@ -118,18 +158,22 @@ def _inferred(pair: Pair, functions: Functions, trained: Trial) -> Trial:
 def _forward(pair: Pair, functions: Functions, shape: Shape, *, training: bool) -> Trial | Exception:
     """One forward by the adapter's own text, in which what is returned is not yet taken apart."""
     places = {role: pair.signature.places[role] for role in STATE if role in pair.signature.places}
-    called = {role: place.rstrip('"]').rpartition('"')[2] for role, place in places.items()}
+    called = {role: re.findall(r"\w+", place)[-1] for role, place in places.items()}
     function = functions.forward if training or functions.inference is None else functions.inference
     said = functions.said if function is functions.forward else ()
 
     def forward(layer: Any, x: Array) -> Trial:
         layer.forward(x, training=training)
         value = layer.returned
+        if pair.kind is LISTS and isinstance(value, tuple):
+            value = tuple(np.asarray(part) if isinstance(part, list) else part for part in value)
         moved = any(_moved(layer.given, place, USUAL[role]) for role, place in places.items())
         by_argument = training and not moved and any(place.count("[") == 1 for place in places.values())
         words = said if isinstance(value, (tuple, list)) and len(said) == len(value) else ()
         given = x.T if pair.kind is COLUMNS else x
-        return Trial(shape, value, read_returned(value, given, function, words, called, pair.label, must_have=by_argument), moved)
+        held = [*pair.signature.holders, *pair.signature.dicts]
+        returned = read_returned(value, given, function, words, called, pair.label, must_have=by_argument, held=held)
+        return Trial(shape, value, returned, moved)
 
     return tried(_whole(pair), functions.scope, pair.known, forward, [shape])
 
@@ -155,7 +199,8 @@ def _with_backward(pair: Pair, functions: Functions, backward: str, trained: Tri
         return layer.backward(x.copy())[0]
 
     returned = tried(_whole(full), functions.scope, pair.known, differentiate, [trained.shape])
-    order = order_of(DOCUMENTED if isinstance(returned, Exception) else returned, functions.said_backward)  # it may fail later
+    returned = DOCUMENTED if isinstance(returned, Exception) else returned  # it may fail later
+    order = order_of(returned, functions.said_backward or said_order(functions.backward, returned, pair.label))
     return (pair, "it returns neither dx nor (dx, dgamma, dbeta)") if order is None else (replace(full, order=order), "")
 
 

@@ -57,7 +57,7 @@ def measure(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[str]
     dtype = next((name for name, refused in measured.dtypes.items() if not refused and name not in HALF_DTYPES), "float32")
     settle(affine=not {"gamma", "beta"} <= set(subject.withheld))
     settle(**_start(subject, dtype))
-    _fix(subject, dtype)
+    _fix(subject, dtype, declared)
     trains = "train" in subject.scope
     settle(**(_defaults(subject, dtype) if trains else {}))
     if trains and "running" in subject.scope:
@@ -85,13 +85,13 @@ def _start(subject: Subject, dtype: str) -> dict[str, Any]:
     return {"running_start": [float(mean[0]), float(var[0])]}
 
 
-def _fix(subject: Subject, dtype: str) -> None:
+def _fix(subject: Subject, dtype: str, declared: Mapping[str, Any]) -> None:
     """Find out what the parts of a setup are that the layer does not let itself be given; without numbers, the usual ones."""
     mean, var = subject.convention.running_start
     usual = {"gamma": 1.0, "beta": 0.0, "running_mean": mean, "running_var": var}
     fixed = {name: usual[name] for name in subject.withheld if name in usual}
     if "eps" in subject.withheld:
-        fixed["eps"] = measured_eps(subject, dtype) or 1e-5
+        fixed["eps"] = declared.get("eps_default") or measured_eps(subject, dtype) or 1e-5
     subject.fixed = fixed
     if "momentum" in subject.withheld:
         first, second = batch_weights(subject, dtype, USUAL["momentum"])

@@ -53,10 +53,12 @@ def read_returned(
     label: str,
     *,
     must_have: bool,
+    held: Sequence[str] = (),
 ) -> Returned:
     """The places in `value`, which a trial of the forward returned for x; by the target's words, else by names and shapes.
 
     own      role -> the name of the argument or entry by which the function was given it
+    held     the arguments that hold running statistics under whatever names
     must_have   whether their new values must be among what is returned, since they were left nowhere else
     Raises `TargetError` where there is no y, and `Question` where two readings are left.
     """
@@ -68,9 +70,10 @@ def read_returned(
         role: place for role in own for place in _places_of(role, own[role], called) if place != y and _is_statistic(value[place])
     }
     rest = [place for place in range(len(value)) if place not in (y, *state.values())]
-    settings = next((place for place in rest if _is_state(value[place])), None)
-    if settings is not None and not state:
-        return Returned(y, {"settings": settings}, called, tuple(place for place in rest if place != settings))
+    kept = next((place for place in rest if _is_state(value[place]) or _is_kept(value[place], called, place, held)), None)
+    if kept is not None and not state:
+        what = "settings" if isinstance(value[kept], dict) else "held"
+        return Returned(y, {what: kept}, called, tuple(place for place in rest if place != kept))
     unclear = [place for place in rest if _is_statistic(value[place]) and not _is_of_batch(called, place)]
     if must_have and not state and len(unclear) == len(STATE) and not said:
         _ask(label, value, y, unclear)
@@ -140,7 +143,7 @@ def _places_of(role: str, own: str, called: Sequence[frozenset[str]]) -> list[in
     """The places whose name says that they hold a running statistic: a usual name, or that of the argument itself."""
     if role not in STATE:
         return []
-    usual = {alias for alias in ROLES[role] if len(alias) > len("var")}
+    usual = {alias for alias in ROLES[role] if alias not in names.SHORT}
     wanted = {*usual, names.plain(own)}
     if "running" in names.plain(own) or names.plain(own) in usual:
         wanted |= {f"new{role.removeprefix('running_')}"}
@@ -155,7 +158,17 @@ def _is_statistic(value: Any) -> bool:
 def _is_state(value: Any) -> bool:
     """Whether this is a dict that holds running statistics."""
     keys = [key for key in value if isinstance(key, str)] if isinstance(value, dict) else []
-    return any(len(found) > len("var") for role in STATE if (found := names.match(keys, ROLES[role])))
+    return any(names.plain(found) not in names.SHORT for role in STATE if (found := names.match(keys, ROLES[role])))
+
+
+def _is_kept(value: Any, called: Sequence[frozenset[str]], place: int, held: Sequence[str]) -> bool:
+    """Whether this is what was given as the state, moved: by its name, and by what it holds."""
+    said = {names.plain(name) for name in called[place]} if called else set()
+    if not ({*said, *(FRESH.sub("", name) for name in said)} & {*map(names.plain, held), *names.KEEPERS}):
+        return False
+    fields = list(value) if isinstance(value, dict) else [name for name in dir(value) if not name.startswith("__")]
+    pair = isinstance(value, (tuple, list)) and len(value) == len(STATE)
+    return pair or all(names.match((key for key in fields if isinstance(key, str)), ROLES[role]) for role in STATE)
 
 
 def _is_of_batch(called: Sequence[frozenset[str]], place: int) -> bool:

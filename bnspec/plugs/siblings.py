@@ -12,7 +12,7 @@ from bnspec.plugs import names
 from bnspec.plugs.adapter import Question, TargetError
 from bnspec.plugs.target import Found
 
-OPTIONS = ("backward", "inference", "layout")
+OPTIONS = ("backward", "inference")
 """Keyword arguments of a target that are ours, unless the function has such an argument itself: two name functions beside it."""
 
 BACKWARD = re.compile("backward|backprop|bprop|bwd|backpass|gradients|gradient|grad|bw(?!eight)")

@@ -109,7 +109,7 @@ class Subject:
     def layer(self, case: Case, *, own_state: bool = False) -> Conversation:
         """A fresh layer for a sequence of calls; with `own_state` its running statistics start as it likes."""
         number, left = self.new_number(), ("running_mean", "running_var") if own_state else ()
-        self.ask([self._layer_request(case, number, left)])
+        self.ask([self.layer_request(case, number, left)])
         return Conversation(self, number)
 
     def new_number(self) -> int:
@@ -150,7 +150,7 @@ class Subject:
     def _answer(self, case: Case, *, training: bool, backward: bool) -> Answer:
         first, number = len(self.trace), self.new_number()
         requests = [
-            self._layer_request(case, number),
+            self.layer_request(case, number),
             Message.request("forward", layer=number, training=int(training), layout=case.layout, x=case.x),
         ]
         if "running" in self.scope:
@@ -164,7 +164,8 @@ class Subject:
         steps["running_mean"] = steps["running_var"] = steps.get("mean", first + 1)
         return Answer(found["y"], found.get("mean"), found.get("var"), gradients, steps, self.noticed)
 
-    def _layer_request(self, case: Case, number: int, left: tuple[str, ...] = ()) -> Message:
+    def layer_request(self, case: Case, number: int, left: tuple[str, ...] = ()) -> Message:
+        """The request for the case's layer, without what is `left` to it; a `Fault` where what is fixed is asked otherwise."""
         self._channels = case.channels
         for name, value in self.fixed.items():
             if name not in left and not np.all(getattr(case, name) == value):

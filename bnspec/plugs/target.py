@@ -32,6 +32,24 @@ class Target:
     keywords: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Hints:
+    """What a target says of code beyond its name; see `hints`.
+
+    make          an expression for a layer, with {channels} and other parts of the setup in it
+    layout        the order of the axes of x
+    eps           what is added to the variance, by code that does not let itself be given another
+    variant       frozen, sync, or ghost:n
+    fixed_shape   the only shape of x that is taken
+    """
+
+    make: str = ""
+    layout: str = ""
+    eps: float | None = None
+    variant: str = ""
+    fixed_shape: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """What a target stands for.
@@ -48,6 +66,7 @@ class Found:
     beside: Mapping[str, Any] = field(default_factory=dict)
     returned: tuple[str, ...] = ()
     gradients: tuple[str, ...] = ()
+    hints: Hints = Hints()
 
     @property
     def place(self) -> str:

@@ -112,25 +112,25 @@ def bind(found: Found) -> Binding | None:
     Raises `TargetError` where no layer can be made, or where gradients are neither autograd's nor left to it.
     """
     torch, subject = sys.modules.get("torch"), found.subject
-    if torch is None or not isinstance(subject, type):
+    if torch is None or not (isinstance(subject, type) or found.hints.make):
         return None
-    is_module = issubclass(subject, torch.nn.Module)
     parts = dissect(found)
+    is_module = parts is not None and isinstance(parts.layer, torch.nn.Module)
     if parts is None or not (is_module or any(is_tensor(place.value) for place in parts.values.values())):
         return None
     parts = replace(parts, values={role: place for role, place in parts.values.items() if place.value is not None})
     _refuse(parts, found, is_module=is_module)
-    if _asks_grad_mode(subject):
+    if _asks_grad_mode(type(parts.layer)):
         parts = replace(parts, switch=BY_GRAD_MODE)
     learned = [role for role in ("gamma", "beta") if _is_learned(parts, role, is_module=is_module)]
     is_own = getattr(torch.nn, parts.name, None) is subject and parts.name in OWN_RANKS
     body = _body(parts, learned, is_module=is_module, is_own=is_own)
     assumed = "channels on axis 1; parameters in float32 for half types; momentum goes in as it is, its meaning is "
     assumed += "declared" if is_own else "measured"
-    if not is_own and tried(body, {"Target": subject}, parts.known, _is_tuple) is True:
+    if not is_own and tried(body, parts.scope, parts.known, _is_tuple) is True:
         body, assumed = body.replace("return to_numpy(self.y)", FIRST), f"y is the first of what forward returns; {assumed}"
     gradients = ", ".join(["dx", *(f"d{role}" for role in learned)])
-    return Binding(body, parts.described(f"{gradients} by autograd"), assumed)
+    return Binding(body, parts.described(f"{gradients} by autograd"), assumed, parts.beside)
 
 
 def _is_tuple(layer: Any, x: Array) -> bool:

@@ -25,7 +25,7 @@ def correction(layer: Steps) -> tuple[float, float]:
 
 @known_bug(
     "cma-off-by-one",
-    "the count of batches goes up after it was used",
+    "the start value is counted as a batch",
     damages="running_mean running_var",
     right="step k weighs 1 / k: the first batch is copied",
     wrong="step k weighs 1 / (k + 1): the start value counts as a batch",

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from bnspec.reference.bugs.questions import COMPONENTS, Question
 from bnspec.reference.bugs.steps import Steps
+from bnspec.reference.bugs.stories import Story, story
 
 Marked = TypeVar("Marked", bound=type[Steps])
 
@@ -31,6 +32,7 @@ class Bug:
     under         choices of a convention that it needs to show at all
     only_against  choices that must have been declared: measured, they would be a convention of their own
     shapes        those of `SHAPES` in which it can happen
+    same_as       slug of a bug that cannot be told from this one by asking, whichever is the cause; "" for none
     chapter       the file it is in;  steps: the class that has it
     """
 
@@ -47,6 +49,7 @@ class Bug:
     under: Mapping[str, Any] = field(default_factory=dict)
     only_against: Mapping[str, Any] = field(default_factory=dict)
     shapes: tuple[str, ...] = SHAPES
+    same_as: str = ""
     form: str = ""
     chapter: str = ""
     steps: type[Steps] = Steps
@@ -55,6 +58,11 @@ class Bug:
     def name(self) -> str:
         """The slug, and the form behind a colon where it is not the first."""
         return f"{self.slug}:{self.form}" if self.form else self.slug
+
+    @property
+    def story(self) -> Story:
+        """What a student is told of it: one story for all its forms."""
+        return story(self.chapter, self.slug)
 
     @property
     def overrides(self) -> frozenset[str]:

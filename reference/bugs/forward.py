@@ -49,6 +49,19 @@ class NormalizeWithUnbiasedVar(Steps):
         return mean, var * (m / max(m - 1, 1))
 
 
+@another_form(
+    NormalizeWithUnbiasedVar,
+    "and-nan-of-one",
+    wrong="var = sum((x - mean)**2) / (m - 1), which is 0 / 0 for one value a channel",
+    effect="With two samples a channel y is 0.71 times what it should be; with one it is NaN.",
+    seen=("student code with np.var(x, ddof=1)",),
+)
+class NormalizeWithUnbiasedVarOfOne(Steps):
+    def training_statistics(self, x: Array, mean: Array, var: Array) -> tuple[Array, Array]:
+        m = values_a_channel(x)
+        return mean, var * (m / (m - 1) if m > 1 else np.nan)
+
+
 @known_bug(
     "fwd-train-normalises-with-running-stats",
     "training normalizes with the running statistics, just updated",

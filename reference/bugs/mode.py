@@ -128,6 +128,7 @@ class InferenceMovesMean(Steps):
     seen="ml-explore/mlx #1960",
     exposes=Question("train, then infer", sessions=(("train", "infer"),)),
     laws="inference_uses_what_training_left any_order_of_calls_follows_the_model",
+    shapes=("class", "module"),
 )
 class StaleStatistics(Steps):
     def train(self, x: Array) -> Array:

@@ -37,6 +37,7 @@ class Question:
     fresh            the layer is not told its running statistics, and starts with its own
     var              the running variance of every channel; None: any
     constant, nan, silent   the first channel of x has one value only; begins with NaN; has gamma 0
+    plain            gamma, beta and the running statistics are 1, 0, 0 and 1, as in a layer that has never learned
     turned           x and dy lie in memory channels last
     sessions         what is called, each on a layer of its own: train, backward, infer; "other" trains another layer
     edge             whether what differs is an edge case, whichever part it is
@@ -55,6 +56,7 @@ class Question:
     constant: bool = False
     nan: bool = False
     silent: bool = False
+    plain: bool = False
     turned: bool = False
     sessions: Sequence[Sequence[str]] = ALONE
     edge: bool = False
@@ -74,6 +76,8 @@ class Question:
         gamma += 2
         gamma[0], gamma[-1] = 0 if self.silent else gamma[0], -gamma[-1]
         running_var = 0.5 + spread**2 if self.var is None else np.full(channels, self.var)
+        if self.plain:
+            gamma, beta, running_mean, running_var = (np.full(channels, value) for value in (1.0, -1.0, -0.5, 1.0))
         arrays = [values.astype(dtype_named(self.dtype)) for values in (x, rng.standard_normal(self.shape) + 1)]
         x, dy = (np.asfortranarray(values) if self.turned else values for values in arrays)
         state = [values.astype(kept) for values in (gamma, beta + 1, running_mean + 0.5, running_var)]

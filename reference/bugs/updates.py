@@ -151,6 +151,7 @@ class UpdatedTwice(Steps):
     seen="ml-explore/mlx #1960; folklore: update operations that are traced once",
     exposes=Question("two training calls", sessions=(("train", "train"),)),
     laws="running_averages_follow_the_closed_form running_averages_converge",
+    shapes=("class", "module"),
 )
 class StopsAfterFirstBatch(Steps):
     def update(self, x: Array, mean: Array, var: Array) -> None:

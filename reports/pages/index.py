@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bnspec.reports.inert import one_line
 from bnspec.reports.pages import html, markdown
+from bnspec.reports.pages.folding import folded
 from bnspec.reports.pages.summary import Chapter, chapters, state_of, worst_of
 from bnspec.reports.record import Record, write_atomically
 
@@ -33,6 +34,11 @@ class Line:
     def worst(self) -> float | None:
         """The largest error / bound of all its checks."""
         return worst_of(self.record.results)
+
+    @property
+    def causes(self) -> list[str]:
+        """What is wrong with its target, a cause each, by name."""
+        return [cause.named for cause in folded(self.record).causes]
 
     @property
     def unsupported(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from bnspec.reports.inert import markdown_code, markdown_fence, markdown_text
+from bnspec.reports.inert import LONGEST, markdown_code, markdown_fence, markdown_text
 from bnspec.reports.pages.templating import templates
 from bnspec.reports.record import Record
 
@@ -24,8 +24,9 @@ def render(record: Record) -> str:
 
 @cache
 def environment() -> jinja2.Environment:
-    """Templates in which text is inert by default; `code` and `fence` quote it, `in_cell` keeps a quote in its table cell."""
+    """Templates in which text is inert by default; `prose` is longer, `code` and `fence` quote, `in_cell` is for tables."""
     filters: dict[str, Callable[..., Any]] = {
+        "prose": lambda text: Markup(markdown_text(str(text), LONGEST)),
         "code": lambda text: Markup(markdown_code(str(text))),
         "fence": lambda text, language="": Markup(markdown_fence(text, language)),
         "in_cell": lambda markup: Markup(markup.replace("|", "\\|")),

@@ -27,9 +27,25 @@ def _figures(score: Score) -> dict[str, str]:
         "forms caught in every run": f"{sum(one.caught == one.runs for one in bugs)} of {len(bugs)}",
         "runs that caught their bug": f"{caught} of {runs}",
         "forms for which two laws failed in every run": f"{sum(one.witnesses > 1 for one in bugs)} of {len(bugs)}",
+        **_naming(score),
         "seconds of a run against a bug": f"median {_median(score, 'took'):.2g}, slowest {slowest:.2g}",
         "until its first law failed": f"median {_median(score, 'seconds'):.2g} s and {_median(score, 'cases'):.0f} cases",
         "runs against correct code that found it conformant": f"{right} of {asked}, {len(score.correct)} implementations",
+    }
+
+
+def _naming(score: Score) -> dict[str, str]:
+    """How well causes were named, where they were looked for."""
+    looked = sum(one.diagnosed for one in score.bugs)
+    if not looked:
+        return {}
+    named, among = sum(one.named for one in score.bugs), sum(one.among for one in score.bugs)
+    misnamed = sum(bool(one.misnamed) for one in score.bugs)
+    return {
+        "runs that named the bug": f"{named} of {looked}, {named / looked:.1%}",
+        "runs that had it among the candidates": f"{among} of {looked}, {among / looked:.1%}",
+        "forms in which something else was named": f"{misnamed} of {len(score.bugs)}",
+        "correct implementations in which a bug was named": f"{sum(bool(one.misnamed) for one in score.correct)}",
     }
 
 

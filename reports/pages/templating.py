@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from bnspec.reports.pages import summary, wording
+from bnspec.reports.pages import examples, folding, summary, wording
 from bnspec.reports.verdict import SCOPE, title_of
 
 FILTERS: dict[str, Callable[..., Any]] = {"title": title_of, "number": wording.number}
@@ -18,6 +18,8 @@ GLOBALS: dict[str, Any] = {
     "STATES": wording.STATES,
     "PARTS": wording.PARTS,
     "SCOPE": SCOPE,
+    "examples": examples,
+    "folding": folding,
     "summary": summary,
     "wording": wording,
 }

@@ -10,11 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bnspec.reports.grades import accuracy
 from bnspec.reports.inert import clean, clip, one_line
+from bnspec.reports.pages import terminal_causes
+from bnspec.reports.pages.examples import difference, in_words
+from bnspec.reports.pages.folding import Cause, Folded, folded
+from bnspec.reports.pages.lines import say, wrapped
 from bnspec.reports.pages.summary import Chapter, Finding, chapters, findings
-from bnspec.reports.pages.wording import apart, array_text, convention_line, distance, listed, number, place
-from bnspec.reports.record import Counterexample, Record
-from bnspec.reports.trace import BackwardStep, CopyStep, ForwardStep, LayerStep, LoadStep, SaveStep
+from bnspec.reports.pages.wording import convention_line, listed, number
+from bnspec.reports.record import Record
 from bnspec.reports.verdict import title_of
 
 EXPLAINED = 3
@@ -28,9 +32,6 @@ AROUND = 3
 
 NAMED_LINES = 2
 """Lines for the names of chapters that the table has no room for."""
-
-FEW_NUMBERS = 12
-"""Numbers of x and dy together up to which the shrunk case is printed."""
 
 UNASKED_LINES = 6
 """Lines for the sentence that says why nothing could be asked."""
@@ -47,47 +48,82 @@ ALWAYS = ("passed", "failed", "unsupported")
 
 def render(record: Record, console: Console, *, files: Sequence[str] = (), following: str = "") -> None:
     """Print the record; `files` are the paths that were written. The next command is `following`, or chosen by what there is."""
-    used = _heading(record, console)
-    found = findings(record)
-    broken = [finding for finding in found if finding.row.level == "required"]
-    advice = _named("recommended, not met:", [finding for finding in found if finding.row.level == "recommended"])
+    told = folded(record)
+    broken = [finding for finding in told.rest if finding.row.level == "required"]
+    advice = _named("recommended, not met:", [finding for finding in told.rest if finding.row.level == "recommended"])
     wrote = _wrote(files)
-    room = SCREEN - used - AROUND - sum(len(_wrapped(text, console, 2)) for text in (advice, wrote))
-    _table(record, console, room=0 if broken else room)
-    for finding in broken[:EXPLAINED]:
-        _explain(finding, console)
-    _say(console, _named(f"{len(broken) - EXPLAINED} more:", broken[EXPLAINED:]), style="yellow", lines=2)
-    _say(console, advice, style="yellow", lines=2)
-    _say(console, wrote, style="dim", lines=2)
-    console.print(Text(f"next: {following or _next(record, files)}"), soft_wrap=True, highlight=False)
+    used = _verdict(record, console, lines=1 if told.causes else 2)
+    if told.causes:
+        _causes(told.causes, console)
+        if broken:
+            console.print()
+            say(console, f"{told.heading}:", style="bold")
+        _failures(broken, console)
+        console.print()
+        _circumstances(record, console, lines=1)
+        say(console, _failed_checks(record))
+    else:
+        used += _circumstances(record, console, lines=2)
+        room = SCREEN - used - AROUND - sum(len(wrapped(text, console, 2)) for text in (advice, wrote))
+        _table(record, console, room=0 if broken else room)
+        _failures(broken, console)
+    say(console, advice, style="yellow", lines=2)
+    say(console, wrote, style="dim", lines=2)
+    console.print(Text(f"next: {following or _next(record, told, files)}"), soft_wrap=True, highlight=False)
 
 
-def _heading(record: Record, console: Console) -> int:
-    """Verdict, target, scope, convention, diagnoses and warnings; the number of lines that they took."""
+def _verdict(record: Record, console: Console, *, lines: int) -> int:
+    """Verdict, target and reason in so many lines; the number of lines that they took."""
     headline = Text(record.verdict.upper(), style=COLOURS[record.verdict]) + Text(f"  {one_line(record.target)}", style="bold")
     console.print(headline, no_wrap=True, overflow="ellipsis", highlight=False)
-    used = 1 + _reason(record, console)
+    return 1 + _reason(record, console, lines)
+
+
+def _causes(causes: Sequence[Cause], console: Console) -> None:
+    """The first causes with what is folded under them, the others in a few words."""
+    for place, cause in enumerate(causes[:EXPLAINED], start=1):
+        terminal_causes.show(cause, console, which=f"Mistake {place}. " if len(causes) > 1 else "")
+    rest = "; ".join(cause.title or cause.diagnosis.text for cause in causes[EXPLAINED:])
+    say(console, f"{len(causes) - EXPLAINED} more mistakes: {rest}" if rest else "", style="yellow", lines=2)
+
+
+def _failures(broken: Sequence[Finding], console: Console) -> None:
+    """The most telling in full, the others by name."""
+    for finding in broken[:EXPLAINED]:
+        _explain(finding, console)
+    say(console, _named(f"{len(broken) - EXPLAINED} more:", broken[EXPLAINED:]), style="yellow", lines=2)
+
+
+def _circumstances(record: Record, console: Console, *, lines: int) -> int:
+    """Scope, how it was called, convention, assurance and warnings, `lines` each; the number of lines that they took."""
     reach = [", ".join(part) for part in (record.scope or ["nothing"], record.dtypes) if part]
-    used += _say(console, f"scope: {'; '.join(reach)}", lines=2)
-    for line in record.bound[:2]:
-        used += _say(console, line, style="dim", indent=2, lines=2)
-    used += _say(console, convention_line(record.convention), lines=2)
+    used = say(console, f"scope: {'; '.join(reach)}", lines=lines)
+    for line in record.bound[:lines]:
+        used += say(console, line, style="dim", indent=2, lines=lines)
+    used += say(console, convention_line(record.convention), lines=lines)
+    used += say(console, accuracy(record.grades), lines=lines)
     if record.assurance and record.verdict == "conformant":
-        used += _say(console, f"assurance: {record.assurance}", style="dim", lines=2)
-    for diagnosis in record.diagnoses[:2]:
-        used += _say(console, (f"{diagnosis.bug}: " if diagnosis.bug else "") + diagnosis.text, style="bold", lines=3)
+        used += say(console, f"assurance: {record.assurance}", style="dim", lines=lines)
     for warning in record.warnings[:1]:
         more = f" (and {len(record.warnings) - 1} more)" if len(record.warnings) > 1 else ""
-        used += _say(console, f"warning: {one_line(warning, 120)}{more}", style="yellow", lines=2)
+        used += say(console, f"warning: {one_line(warning, 120)}{more}", style="yellow", lines=lines)
     return used
 
 
-def _reason(record: Record, console: Console) -> int:
+def _failed_checks(record: Record) -> str:
+    """The chapters in one line: how many checks of each fail, and in which all is well."""
+    failing = [f"{one.name} {one.count('fail')} of {len(one.rows)}" for one in chapters(record) if one.count("fail")]
+    well = [one.name for one in chapters(record) if one.state == "pass"]
+    said = {"failed checks": ", ".join(failing), "all well": listed(well) if well else ""}
+    return "; ".join(f"{heading}: {names}" for heading, names in said.items() if names)
+
+
+def _reason(record: Record, console: Console, lines: int) -> int:
     """Why the verdict is what it is. Where nothing was asked it is all there is to say: whole, and code in it stays code."""
     if record.results:
-        return _say(console, record.reason, lines=2)
+        return say(console, record.reason, lines=lines)
     sentence, *code = clip(record.reason).rstrip().split("\n")
-    used = _say(console, sentence, lines=UNASKED_LINES)
+    used = say(console, sentence, lines=UNASKED_LINES)
     for line in code:
         console.print(Text(line), soft_wrap=True, highlight=False)
     return used + len(code)
@@ -103,7 +139,7 @@ def _table(record: Record, console: Console, *, room: int) -> None:
         console.print()
         console.print(_chapter_table(rows), highlight=False)
     if named:
-        _say(
+        say(
             console,
             f"all well: {listed([chapter.name for chapter in shown if chapter in named])}",
             style="green",
@@ -129,49 +165,17 @@ def _explain(finding: Finding, console: Console) -> None:
     known = " (known deviation)" if row.expected else ""
     console.print()
     title = f"{finding.number}. {row.status}{known}, {', '.join(finding.dtypes)}: {title_of(row)}"
-    _say(console, title, style="bold", lines=2)
+    say(console, title, style="bold", lines=2)
     if row.status == "flaky":
-        _say(console, row.reason, style="red", lines=3, indent=3)
-    elif example is not None and example.got is not None and example.want is not None:
-        got, want = apart(example.got, example.want)
-        _say(console, f"{place(example)}: got {got}, wanted {want}{distance(example)}", style="red", lines=2, indent=3)
+        say(console, row.reason, style="red", lines=3, indent=3)
+    elif differs := difference(example):
+        say(console, differs, style="red", lines=2, indent=3)
     else:
         words = clean(example.message if example else row.reason).strip()
         for line in words.splitlines()[:3]:
-            _say(console, line, style="red", indent=3)
+            say(console, line, style="red", indent=3)
     if example:
-        _say(console, _case(example), indent=3, lines=2)
-
-
-def _case(example: Counterexample) -> str:
-    """The shrunk case, where it is small enough to be read."""
-    said, size, inference = [], 0, False
-    for step in example.trace:
-        match step:
-            case ForwardStep():
-                said.append(f"x = {array_text(step.x)} ({'training' if step.training else 'inference'})")
-                size += len(step.x.data)
-                inference = inference or not step.training
-            case BackwardStep():
-                said.append(f"dy = {array_text(step.dy)}")
-                size += len(step.dy.data)
-            case CopyStep():
-                said.append(f"copied by {step.how}")
-            case SaveStep():
-                said.append("its state saved")
-            case LoadStep():
-                said.append("that state loaded")
-    said += [_setup(step, inference) for step in example.trace if isinstance(step, LayerStep)][:1]
-    return "; ".join(said) if 0 < size <= FEW_NUMBERS else ""
-
-
-def _setup(step: LayerStep, inference: bool) -> str:
-    """What the layer was given, as far as its answers depend on it."""
-    given = {"gamma": step.gamma, "beta": step.beta}
-    if inference:
-        given |= {"running_mean": step.running_mean, "running_var": step.running_var}
-    eps = [] if step.eps is None else [f"eps = {number(step.eps)}"]
-    return "; ".join([*(f"{name} = {array_text(values)}" for name, values in given.items() if values), *eps])
+        say(console, in_words(example), indent=3, lines=2)
 
 
 def _named(heading: str, named: Sequence[Finding]) -> str:
@@ -190,32 +194,17 @@ def _wrote(files: Sequence[str]) -> str:
     return f"wrote {listed([*pages, *counted])}" + (f" in {paths[0].parent}" if together else "")
 
 
-def _next(record: Record, files: Sequence[str]) -> str:
-    """The most useful command now: the script of the worst failure, the pages, or a deeper look."""
+def _next(record: Record, told: Folded, files: Sequence[str]) -> str:
+    """The most useful command now: the script of the failure that is shown first, the pages, or a deeper look."""
     target = shlex.quote(one_line(record.target))
     if not record.results:
         return "bnspec check --help"
     if record.verdict != "nonconformant":
         deeper = {"smoke": "standard", "standard": "deep"}.get(record.profile, "deep")
         return f"bnspec check {target} --profile {deeper}"
-    worst = findings(record)[0]
+    worst = next((cause.smallest for cause in told.causes if cause.smallest), None) or findings(record)[0]
     if script := next((name for name in files if PurePath(name).name == worst.row.repro), None):
         return f"python {shlex.quote(script)}"
     if written := next((name for name in files if name.endswith(".json")), None):
         return f"bnspec report {shlex.quote(written)} --out DIR"
     return f"bnspec check {target} --report DIR   (pages, and a script for each failure)"
-
-
-def _say(console: Console, text: str, *, style: str = "", lines: int = 1, indent: int = 0) -> int:
-    """Print text that came from anywhere in at most `lines` lines, an ellipsis where it goes on; how many lines it took."""
-    wrapped = _wrapped(text, console, lines, indent)
-    for line in wrapped:
-        console.print(Text(" " * indent + line, style=style), no_wrap=True, overflow="crop", highlight=False)
-    return len(wrapped)
-
-
-def _wrapped(text: str, console: Console, lines: int, indent: int = 0) -> list[str]:
-    if not text:
-        return []
-    wrapped = [line.plain.rstrip() for line in Text(one_line(text, 2000)).wrap(console, console.width - indent - 1)]
-    return wrapped if len(wrapped) <= lines else [*wrapped[: lines - 1], f"{wrapped[lines - 1]}…"]

@@ -39,6 +39,8 @@ DECADES = (-3, 6)
 GRID = (12, 10)
 """Rows and columns of an array that a page shows."""
 
+IN_FULL = 5
+"""Failures that a page shows in full; the others are there to be opened."""
 
 LONGEST_FIGURE = 12
 """Characters of a number in an array beyond which it is rounded to nine digits; the record and the script have all of them."""

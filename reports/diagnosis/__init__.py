@@ -1,0 +1,1 @@
+"""Naming the bug: what an implementation answers, held against what each known bug would have answered."""

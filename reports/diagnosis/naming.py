@@ -1,0 +1,304 @@
+"""Which known bugs reproduce what was answered: component by component, each given what is named already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import inf
+from time import perf_counter
+from typing import Any
+
+from bnspec.convention import Convention
+from bnspec.reference.bugs.catalogue import ALL
+from bnspec.reference.bugs.facts import Bug
+from bnspec.reference.bugs.questions import COMPONENTS
+from bnspec.reports.diagnosis.evidence import Evidence, Place
+from bnspec.reports.diagnosis.signatures import recognised
+from bnspec.reports.diagnosis.tolerance import Laxity
+from bnspec.reports.diagnosis.zoo import in_one_mode
+
+FEWEST = 3
+"""Observations that a name must rest on."""
+
+AVERAGED = ("y_infer", "running_mean", "running_var", "state")
+"""Components in which a bug may have been measured as another convention."""
+
+POSSIBLE: Mapping[str, tuple[Any, ...]] = {
+    "running_start": ((0.0, 1.0),),
+    "debias": ("none", "first", "zero"),
+    "momentum_weighs": ("batch", "running", "cumulative"),
+    "running_var": ("biased", "unbiased"),
+}
+"""What may have been measured wrong, and what it may be in truth."""
+
+FIRST_LOOK = 4
+"""Deviating observations by which bugs are chosen for a full look."""
+
+UNMEASURED = ("purity", "dtype")
+"""Components that depend on no choice that may have been measured wrong."""
+
+SEVERAL = ("edge",)
+"""Components that are many in truth: a bug need not explain all of what deviates in them, and what it does not is looked at again."""
+
+CONSEQUENT = ("state", "edge")
+"""Components in which every mistake of a formula shows as well."""
+
+RUNNERS_UP = 12
+"""Bugs that get a full look where none reproduces the first ones."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """How well one bug reproduces a component: `agrees` of the `of` observations on which it, or the implementation, is not right.
+
+    whole   all observations, of any component, that it explains, less those that it makes wrong
+    laxity  the bounds within which a bug of rounding keeps, where it is told by its signature
+    """
+
+    bug: Bug
+    agrees: int
+    of: int
+    convention: Convention
+    whole: int = 0
+    laxity: Laxity | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it reproduces all of them."""
+        return self.agrees == self.of > 0
+
+
+@dataclass
+class Finding:
+    """What is known about one component that deviates: the matches, best first.
+
+    follows   it may be no mistake of its own: a gradient that is right for a y that is wrong without a name; an edge case or a
+              later call where the formula is wrong without a name
+    """
+
+    component: str
+    deviating: list[Place]
+    matches: list[Match] = field(default_factory=list)
+    follows: bool = False
+
+    @property
+    def leaders(self) -> list[Match]:
+        """The matches that are full and explain most; more than one where they cannot be told apart."""
+        full = [match for match in self.matches if match.is_full]
+        best = [match for match in full if match.whole == full[0].whole]
+        return [match for match in best if match.bug.under] or best  # of two alike, the one that is about this convention
+
+    @property
+    def is_named(self) -> bool:
+        """Whether one bug, in one form or another, is beyond doubt."""
+        leaders = self.leaders
+        return (
+            bool(leaders) and not self.follows and len({slug(match.bug) for match in leaders}) == 1 and leaders[0].whole >= FEWEST
+        )
+
+
+@dataclass
+class Naming:
+    """The search for names among the bugs of `zoo`, for some seconds at most; what was not looked at by then stays open."""
+
+    evidence: Evidence
+    zoo: Sequence[Bug] = ALL
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = inf
+    consistent: Callable[..., bool] | None = None
+    names: tuple[str, ...] = ()
+    signed: tuple[str, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+    _others: tuple[Convention, list[Convention]] | None = None
+
+    def __post_init__(self) -> None:
+        self._until = perf_counter() + self.seconds
+
+    def run(self) -> list[Finding]:
+        """All components in their order. A component that is explained by what is named already is no finding."""
+        for component in COMPONENTS:
+            if component == "dtype" and self.declared.get("output_dtype") != "input":
+                continue  # wider answers are a choice, unless others are promised
+            while (deviating := self.deviating(component)) and perf_counter() < self._until:
+                if self._measured_wrong(component):
+                    continue
+                finding = Finding(component, deviating, self._matches(deviating, component))
+                if not any(match.is_full for match in finding.matches):
+                    self._recognise(finding)
+                finding.follows = self._follows(finding)
+                self.findings.append(finding)
+                if not finding.is_named:
+                    break
+                self._take(finding)
+        return self._still_open()
+
+    def _still_open(self) -> list[Finding]:
+        """The findings without what names that were found later, for other components, explain as well."""
+        for finding in self.findings:
+            if not finding.is_named:
+                finding.deviating = self.deviating(finding.component)
+        self.findings = [finding for finding in self.findings if finding.deviating]
+        return self.findings
+
+    def _follows(self, finding: Finding) -> bool:
+        """Whether what deviates may come of a mistake in an earlier component for which there is no name."""
+        unnamed = {other.component for other in self.findings if not other.is_named}
+        if finding.component in CONSEQUENT and finding.leaders:
+            return bool(unnamed) and not set(finding.leaders[0].bug.damages) <= {*CONSEQUENT, "purity", "dtype"}
+        mode = next((mode for mode in ("y_train", "y_infer") if mode in unnamed), None)
+        if self.consistent is None or mode is None or finding.component not in ("dx", "dgamma", "dbeta"):
+            return False
+        return self.consistent(finding.component, training=mode == "y_train")
+
+    def deviating(self, component: str) -> list[Place]:
+        """The observations that what is named does not explain."""
+        places = self.evidence.places.get(component, [])
+        return [place for place in places if not self._is_explained(place)]
+
+    def _is_explained(self, place: Place) -> bool:
+        """Whether it is as what is named makes it; of a bug of rounding also where it overflows as that one would."""
+        if self.evidence.reproduces(place, self.names) is not False:
+            return True
+        return bool(self.signed) and self.evidence.reproduces(place, (*self.names, *self.signed)) is True
+
+    def _measured_wrong(self, component: str) -> bool:
+        """Take another convention, if with it what is named explains this component: a bug may spoil the measuring."""
+        if component in UNMEASURED:
+            return False
+        places = self.evidence.places[component]
+        for convention in self._conventions():
+            if all(self.evidence.reproduces(place, self.names, convention) is not False for place in places):
+                if self._gained(self.names, convention) > 0:
+                    self.evidence.convention = convention
+                    return True
+        return False
+
+    def _recognise(self, finding: Finding) -> None:
+        """Put the bug of rounding first that has the signature of what deviates."""
+        signature = recognised(self.evidence, finding.deviating, self.names)
+        bug = next((bug for bug in self.zoo if signature is not None and bug.name == signature.name), None)
+        if signature is None or bug is None:
+            return
+        strict = self.evidence.laxity
+        agrees = len(finding.deviating)
+        everywhere = [place for place in self._everywhere() if self.evidence.reproduces(place, self.names) is False]
+        self.evidence.laxity = signature.laxity
+        whole = sum(self.evidence.reproduces(place, self.names) is not False for place in everywhere)
+        self.evidence.laxity = strict
+        finding.matches.insert(0, Match(bug, agrees, agrees, self.evidence.convention, whole, signature.laxity))
+
+    def _take(self, finding: Finding) -> None:
+        """What has a name is simulated from now on; or, where it is one of rounding, allowed for."""
+        match = finding.leaders[0]
+        if match.laxity is None:
+            self.names = (*self.names, match.bug.name)
+            self.evidence.convention = match.convention
+        else:
+            self.evidence.laxity, self.signed = match.laxity, (match.bug.name,)
+
+    def _matches(self, deviating: Sequence[Place], component: str) -> list[Match]:
+        """The bugs that reproduce most, best first; under other conventions too, where what was measured explains nothing."""
+        found = self._under(self.evidence.convention, deviating, component)
+        if not any(match.is_full for match in found) and component in AVERAGED:
+            for convention in self._conventions() if perf_counter() < self._until else ():
+                found += self._full_under(convention, deviating, component)
+        for match in [match for match in found if match.is_full]:
+            partly = [self._full(bug, component, match.convention) for bug in in_one_mode(match.bug)]
+            found += [other for other in partly if other.is_full]
+        found = [
+            replace(match, whole=self._gained((*self.names, match.bug.name), match.convention)) if match.is_full else match
+            for match in found
+        ]
+        found.sort(key=lambda match: (match.agrees / match.of, match.whole, match.of), reverse=True)
+        return found
+
+    def _under(self, convention: Convention, deviating: Sequence[Place], component: str) -> list[Match]:
+        looks = _spread(deviating, None if component in SEVERAL else FIRST_LOOK)
+        first: list[tuple[int, Bug]] = []
+        for bug in self.zoo:
+            if bug.name not in self.names and self._is_one(bug, convention):
+                names = (*self.names, bug.name)
+                first.append((sum(self.evidence.reproduces(place, names, convention) is True for place in looks), bug))
+        first.sort(key=lambda pair: -pair[0])
+        enough = 1 if component in SEVERAL else len(looks)
+        chosen = [bug for hits, bug in first if hits >= enough] or [bug for hits, bug in first[:RUNNERS_UP] if hits]
+        chosen = chosen + [bug for hits, bug in first if hits and bug not in chosen][: max(0, 3 - len(chosen))]
+        return [self._full(bug, component, convention) for bug in chosen]
+
+    def _full_under(self, convention: Convention, deviating: Sequence[Place], component: str) -> Iterator[Match]:
+        """The bugs that reproduce all under this convention; each is given up at the first observation that it does not."""
+        looks = _spread(deviating, 1 if component in SEVERAL else FIRST_LOOK)
+        for bug in self.zoo:
+            names = (*self.names, bug.name)
+            if bug.name not in self.names and set(AVERAGED) & set(bug.damages) and self._is_one(bug, convention):
+                if all(self.evidence.reproduces(place, names, convention) for place in looks):
+                    match = self._full(bug, component, convention)
+                    yield from [match] if match.is_full else []
+
+    def _is_one(self, bug: Bug, convention: Convention) -> bool:
+        """Whether it is a bug under this convention: one against a choice that nobody declared is a choice of its own."""
+        followed = convention.to_mapping()
+        promised = all(self.declared.get(name) == _plain(choice) for name, choice in bug.only_against.items())
+        return promised and all(followed[name] == _plain(choice) for name, choice in bug.under.items())
+
+    def _full(self, bug: Bug, component: str, convention: Convention) -> Match:
+        agrees = of = 0
+        names = (*self.names, bug.name)
+        for place in self.evidence.places[component]:
+            counted = self._counts(place, names, convention)
+            if counted is not None:
+                agrees, of = agrees + counted, of + 1
+        return Match(bug, agrees, max(of, 1), convention)
+
+    def _counts(self, place: Place, names: tuple[str, ...], convention: Convention) -> bool | None:
+        """Whether the bug reproduces this observation; None where both it and the implementation are as without it."""
+        if place.spot.component in SEVERAL and self._leaves_alone(place, names, convention):
+            return None
+        alike, before = self.evidence.reproduces(place, names, convention), self.evidence.reproduces(place, self.names, convention)
+        if alike is None or before is None or (before and (alike or place.spot.component == "purity")):
+            return None  # what is changed in place may be a copy, which code makes of some arrays and not of others
+        return alike
+
+    def _leaves_alone(self, place: Place, names: tuple[str, ...], convention: Convention) -> bool:
+        """Whether the latest of these bugs changes nothing there."""
+        answers = (self.evidence.simulated(some, place.script, convention) for some in (names, self.names))
+        return self.evidence.alike(place, *answers, convention) is not False
+
+    def _gained(self, names: tuple[str, ...], convention: Convention) -> int:
+        """Observations of all components that these names explain better than those so far, less those that they make wrong."""
+        total = 0
+        for place in self._everywhere():
+            before, after = self.evidence.reproduces(place, self.names), self.evidence.reproduces(place, names, convention)
+            if before is not None and after is not None:
+                total += int(after) - int(before)
+        return total
+
+    def _everywhere(self) -> Iterator[Place]:
+        for component in COMPONENTS:
+            yield from self.evidence.places.get(component, [])
+
+    def _conventions(self) -> list[Convention]:
+        """Other conventions that the implementation may be meant to follow: a bug may have been measured as one."""
+        own = self.evidence.convention
+        if self._others is None or self._others[0] is not own:
+            open_to = {name: choices for name, choices in POSSIBLE.items() if name not in self.declared}
+            every = product(*((getattr(own, name), *others) for name, others in open_to.items()))
+            others = [replace(own, **dict(zip(open_to, choices, strict=True))) for choices in every]
+            self._others = own, list({repr(other): other for other in others if repr(other) != repr(own)}.values())
+        return self._others[1]
+
+
+def _spread(deviating: Sequence[Place], most: int | None) -> list[Place]:
+    """Some of the observations, of different scripts."""
+    of_each: Mapping[int, Place] = {place.script: place for place in reversed(deviating)}
+    return [of_each[number] for number in sorted(of_each)][:most]
+
+
+def slug(bug: Bug) -> str:
+    """The slug under which a bug is named: of bugs that nobody can tell apart, one's."""
+    return bug.same_as or bug.slug
+
+
+def _plain(choice: Any) -> Any:
+    return list(choice) if isinstance(choice, tuple) else choice
