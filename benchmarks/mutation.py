@@ -38,7 +38,7 @@ from bnspec.properties.catalogue import VERSION, all_laws
 from bnspec.reference.bugs import catalogue as bugs
 from bnspec.reference.bugs import correct, shapes
 from bnspec.reports import diagnosis, mutation
-from bnspec.reports.diagnosis.naming import slug
+from bnspec.reports.diagnosis.findings import slug
 from bnspec.reports.mutation import Run
 from bnspec.reports.pages.mutation import render
 from bnspec.reports.record import Diagnosis, as_json

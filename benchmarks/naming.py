@@ -35,7 +35,8 @@ from bnspec.reference.bugs.facts import Bug
 from bnspec.reports.diagnosis.asking import Asker
 from bnspec.reports.diagnosis.consistency import Consistency
 from bnspec.reports.diagnosis.evidence import Evidence
-from bnspec.reports.diagnosis.naming import Naming, slug
+from bnspec.reports.diagnosis.findings import slug
+from bnspec.reports.diagnosis.naming import Naming
 from bnspec.reports.diagnosis.panel import Terms, panel
 from bnspec.reports.diagnosis.unknown import described
 

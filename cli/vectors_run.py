@@ -145,7 +145,7 @@ def _settle(row: Row, part: Part, questions: Sequence[Asked]) -> None:
         else:
             row.status, row.reason = "not-run", missing
     if graded.wrong:
-        row.reason = f"{len(graded.wrong)} of {len(questions)} cases fail; first: {row.reason}"
+        row.reason = f"{len(graded.wrong)} of {len(questions)} cases fail; the simplest: {row.reason}"
 
 
 def _due(one: Asked, part: Part) -> list[tuple[int, str]]:
@@ -166,9 +166,9 @@ def _missing(questions: Sequence[Asked], part: Part, offered: set[str]) -> str:
 
 
 def _shown(graded: Graded, questions: Sequence[Asked]) -> Exception | None:
-    """The first failure, with the calls that lead to it."""
-    if not graded.wrong:
+    """The simplest failure, with the calls that lead to it."""
+    if graded.simplest is None:
         return None
-    recipe, wrong = graded.wrong[0]
+    recipe, wrong = graded.simplest
     trace = next(tuple(one.trace) for one in questions if one.recipe is recipe)
     return Deviation(replace(wrong.finding, trace=trace)) if isinstance(wrong, Deviation) else wrong

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pytest
 
-from bnspec.case import Array, Case, from_columns, parameter_dtype, to_columns
+from bnspec.case import Case, from_columns, parameter_dtype, to_columns
 from bnspec.convention import Convention
 from bnspec.fixed.catalogue import in_order
 from bnspec.fixed.recipes import Call, Recipe, made
@@ -48,16 +48,18 @@ class Asked:
     refused: str = ""
 
 
-_ANSWERED: WeakKeyDictionary[Subject, dict[str, list[Asked]]] = WeakKeyDictionary()
+_ANSWERED: WeakKeyDictionary[Subject, dict[tuple[str, str], Asked | None]] = WeakKeyDictionary()
 
 
-def asked_of(bn: Subject, stage: Stage) -> list[Asked]:
-    """All fixed cases of the stage's dtype, as far as it can afford them, asked when first wanted and remembered for later laws."""
+def asked_of(bn: Subject, stage: Stage) -> Iterator[Asked]:
+    """The fixed cases of the stage's dtype, as far as it can afford them, each asked when first wanted and then remembered."""
     known = _ANSWERED.setdefault(bn, {})
-    if stage.dtype not in known:
-        wanted = in_order(stage.dtype)[: stage.golden]
-        known[stage.dtype] = [asked for recipe in wanted if (asked := _asked_in_time(bn, recipe, stage)) is not None]
-    return known[stage.dtype]
+    for recipe in in_order(stage.dtype)[: stage.golden]:
+        at = stage.dtype, recipe.name
+        if at not in known:
+            known[at] = _asked_in_time(bn, recipe, stage)
+        if (asked := known[at]) is not None:
+            yield asked
 
 
 def _asked_in_time(bn: Subject, recipe: Recipe, stage: Stage) -> Asked | None:
@@ -109,19 +111,18 @@ def fitted(recipe: Recipe, dtype: str, convention: Convention, fixed: Mapping[st
     plain = made(recipe, dtype)
     axis = convention.channel_axis
     shape = placed(fit_rank(recipe.shape, convention.ranks), axis)
-    calls = [
-        Call(call.training, _moved(call.x, shape, axis), None if call.dy is None else _moved(call.dy, shape, axis))
-        for call in plain.calls
-    ]
+    calls = list(plain.calls) if (shape, axis) == (recipe.shape, 1) else [_moved(call, shape, axis) for call in plain.calls]
     given: dict[str, Any] = {"eps": recipe.eps, "momentum": convention.argument(recipe.weight), **fixed}
     kept = parameter_dtype(dtype)
     given |= {name: np.full_like(getattr(plain.start, name), fixed[name], dtype=kept) for name in GIVEN if name in fixed}
     return replace(plain.start, x=calls[0].x, dy=calls[0].dy, channel_axis=axis, **given), calls
 
 
-def _moved(values: Array, shape: tuple[int, ...], axis: int) -> Array:
-    """Values that have their channels on axis 1 as an array of this shape, with its channels on `axis`."""
-    return from_columns(to_columns(values, 1), shape, axis)
+def _moved(call: Call, shape: tuple[int, ...], axis: int) -> Call:
+    """The call with the same columns in arrays of this shape, their channels on `axis`."""
+    x, dy = (None if part is None else from_columns(to_columns(part, 1), shape, axis) for part in (call.x, call.dy))
+    assert x is not None
+    return Call(call.training, x, dy)
 
 
 def _answers(

@@ -21,18 +21,23 @@ WRONG = "F"
 
 
 def judge_golden(bn: Subject, scope: str) -> None:
-    """Ask all fixed cases, judge one of `PARTS` of each, and grade them; the first wrong one is the failure."""
-    stage = current()
-    judged = [one for one in asked_of(bn, stage) if PARTS[scope].asked(one.recipe)]
+    """Ask all fixed cases, judge one of `PARTS` of each, and grade them. The simplest wrong one is the failure.
+
+    A campaign stops at the first: it wants to know no more.
+    """
+    stage, part, judged = current(), PARTS[scope], 0
     found = Graded(stage.dtype, stage.tally, accumulate=bn.convention.accumulate)
-    for one in judged:
+    for one in (asked for asked in asked_of(bn, stage) if part.asked(asked.recipe)):
         bn.trace[:] = one.trace
-        found.take(one, PARTS[scope])
+        found.take(one, part)
+        judged += 1
+        if stage.campaign and found.wrong:
+            break
     stage.tally.told = False  # each case was counted by itself
-    stage.tally.examples += len(judged) - 1
+    stage.tally.examples += judged - 1
     stage.tally.grade = found.grade
-    if found.wrong:
-        raise found.wrong[0][1]
+    if found.simplest is not None:
+        raise found.simplest[1]
 
 
 @dataclass
@@ -54,6 +59,11 @@ class Graded:
         if not self.judged:
             return ""
         return self._left[0] if self._left else WRONG
+
+    @property
+    def simplest(self) -> tuple[Recipe, Deviation | Fault] | None:
+        """The wrong case of the fewest calls and values, and what is wrong; None where all are right."""
+        return min(self.wrong, key=lambda pair: (len(pair[0].calls), pair[0].m * pair[0].shape[1]), default=None)
 
     def take(self, one: Asked, part: Part) -> None:
         """Judge a part of one case."""

@@ -151,7 +151,7 @@ class Session:
         if item.nodeid not in self._stages:
             patience = Patience(0.0) if self.known(self.rows[item.nodeid]) else Patience()
             self._stages[item.nodeid] = Stage(
-                self.subject, _dtype(item), patience=patience, clock=self.clock, golden=self.golden
+                self.subject, _dtype(item), patience=patience, clock=self.clock, golden=self.golden, campaign=self.campaign
             )
         return self._stages[item.nodeid]
 

@@ -55,6 +55,7 @@ class Stage:
 
     patience   how long its failure may be made smaller;  clock: when the run must end
     golden     how many of the fixed cases are asked; None: all
+    campaign   that a law fails is enough to know
     """
 
     subject: Subject | None = None
@@ -63,6 +64,7 @@ class Stage:
     patience: Patience = field(default_factory=Patience)
     clock: Clock = field(default_factory=Clock)
     golden: int | None = None
+    campaign: bool = False
 
     @property
     def convention(self) -> Convention:

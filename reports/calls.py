@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -43,8 +43,22 @@ COPIES = {"deepcopy": "copy.deepcopy", "pickle": "lambda original: pickle.loads(
 """How a script copies a layer."""
 
 
-def calls(trace: Sequence[Step]) -> list[str]:
-    """The lines that make these calls; what step number K returns as `y` is in the variable `y_K`."""
+def refusable(trace: Sequence[Step], compared: Collection[int]) -> set[int]:
+    """The training steps on one value a channel or none, which a layer may refuse, but for those whose answers are compared."""
+    sizes = {step.layer: step.channels for step in trace if isinstance(step, LayerStep)}
+    small = {
+        number
+        for number, step in enumerate(trace)
+        if isinstance(step, ForwardStep) and step.training and len(step.x.data) <= sizes.get(step.layer, 0)
+    }
+    return small - set(compared)
+
+
+def calls(trace: Sequence[Step], may_refuse: Collection[int] = ()) -> list[str]:
+    """The lines that make these calls; what step number K returns as `y` is in the variable `y_K`.
+
+    may_refuse   steps whose error is an answer as well
+    """
     lines: list[str] = []
     axes: dict[int, int] = {}
     for number, step in enumerate(trace):
@@ -52,7 +66,8 @@ def calls(trace: Sequence[Step]) -> list[str]:
             axes[step.layer] = step.channel_axis
         elif isinstance(step, CopyStep):
             axes[step.to] = axes.get(step.layer, 1)
-        lines += _call(step, number, axes.get(step.layer, 1))
+        called = _call(step, number, axes.get(step.layer, 1))
+        lines += [*called[:-1], *_tried(called[-1], result(number, "y"))] if number in may_refuse else called
     return lines
 
 
@@ -77,6 +92,15 @@ def _call(step: Step, number: int, channel_axis: int) -> list[str]:
             return [f"state_{step.state} = {layer}.save()"]
         case LoadStep():
             return [f"{layer}.load(state_{step.state})"]
+
+
+def _tried(call: str, answer: str) -> list[str]:
+    return [
+        "try:",
+        f"    {call}",
+        "except Exception as refusal:  # with so few values a layer may refuse",
+        f"    {answer} = refusal",
+    ]
 
 
 def _layout(name: str) -> list[str]:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bnspec.reports.calls import refusable
 from bnspec.reports.checks import Check, checks_of
 from bnspec.reports.inert import clip, one_line
 from bnspec.reports.pages.wording import convention_line
@@ -42,6 +43,11 @@ class Exported:
         """The calls, as far as something is compared."""
         assert self.row.counterexample is not None
         return self.row.counterexample.trace[: max(check.step for check in self.checks) + 1]
+
+    @property
+    def may_refuse(self) -> set[int]:
+        """The steps that a right layer may refuse."""
+        return refusable(self.trace, [check.step for check in self.checks])
 
     @property
     def name(self) -> str:

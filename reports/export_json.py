@@ -26,7 +26,7 @@ def source(case: Exported) -> str:
         "about": "\n".join(case.heading()),
         "target": case.record.target,
         "convention": case.record.convention,
-        "steps": [_step(step) for step in case.trace],
+        "steps": [_step(step) | _refusal(number in case.may_refuse) for number, step in enumerate(case.trace)],
         "expected": [_expected(check) for check in case.checks],
     }
     return "".join(_lines(document, 0)) + "\n"
@@ -49,6 +49,10 @@ def _step(step: Step) -> dict[str, Any]:
         if isinstance(value := said.get(name), float):
             said[name] = numbers(np.array(value))
     return {"do": step.__struct_config__.tag, **said}
+
+
+def _refusal(may: bool) -> dict[str, Any]:
+    return {"may_refuse": True} if may else {}
 
 
 def _expected(check: Check) -> dict[str, Any]:

@@ -63,7 +63,8 @@ def source(case: Exported, root: str | None = None) -> str:
     needed = imports(case.row.counterexample).replace("import numpy as np\n", "import numpy as np\nimport pytest\n")
     needed = needed.replace("from types import", "from pathlib import Path\nfrom types import")
     found = REGISTERED in adapter and any(isinstance(step, CopyStep) for step in case.trace)
-    body = [*([FOUND] if found else []), *calls(case.trace), *(line for check in case.checks for line in _assertion(check))]
+    compared = [line for check in case.checks for line in _assertion(check)]
+    body = [*([FOUND] if found else []), *calls(case.trace, case.may_refuse), *compared]
     return "\n".join(
         [
             "\n".join([*heading, ""]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bnspec.reports.calls import array, calls, result
+from bnspec.reports.calls import array, calls, refusable, result
 from bnspec.reports.checks import truthful
 from bnspec.reports.inert import clip, one_line
 from bnspec.reports.record import Counterexample, Record, Row, write_atomically
@@ -101,7 +101,12 @@ def script(record: Record, row: Row) -> str:
         raise ValueError(f"{row.property} ({row.dtype}) has no counterexample, so there is nothing to reproduce")
     adapter, future = without_future(record.adapter)
     parts = [_head(record, row, example), *future, imports(example), LOADING, adapter, LOADED]
-    return "\n".join([*parts, "# --- the calls ---", *calls(example.trace), "", _ending(row, example)])
+    return "\n".join([*parts, "# --- the calls ---", *calls(example.trace, _tolerated(row, example)), "", _ending(row, example)])
+
+
+def _tolerated(row: Row, example: Counterexample) -> set[int]:
+    """Steps that may be refused: those beside the failure, where that is no error itself."""
+    return refusable(example.trace, [example.shows.step]) if row.status == "fail" and example.shows else set()
 
 
 def _is_ours(path: Path) -> bool:

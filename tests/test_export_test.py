@@ -79,6 +79,21 @@ def test_an_error_is_one_in_the_test_too(here: Path) -> None:
     assert run_pytest(file, here).returncode == 0
 
 
+def test_what_a_layer_may_refuse_on_the_way_is_no_failure(here: Path) -> None:
+    plain = msgspec.to_builtins(dx_counterexample())
+    empty = {"do": "forward", "layer": 1, "training": True, "x": stored(np.zeros((0, 1), np.float32))}
+    plain["trace"] = [*plain["trace"][:2], empty, plain["trace"][1] | {"training": False}]
+    example = msgspec.convert(plain | {"shows": None, "expected": None, "tolerance": None}, Counterexample)
+    refusing = in_forward("assert x.size")
+    wrong = refusing.replace("(self.mean, self.var)", "(self.mean, self.var + 1)")
+    file = here / "test_it.py"
+    written(desk(here, row_of(example, scope=["train", "infer"]), source=wrong), "pytest", file)
+    assert "y_3[" in run_pytest(file, here).stdout
+    put(here, refusing)
+    assert run_pytest(file, here).returncode == 0
+    assert json.loads(written(here / "record.json", "json", here / "case.json"))["steps"][2]["may_refuse"]
+
+
 def built(text: str, layer: str, directory: Path, real: str = "float") -> subprocess.CompletedProcess[str]:
     """The exported C file with a layer: compiled without a warning, and run."""
     (directory / "test_bn.c").write_text(text)

@@ -59,7 +59,7 @@ TERMS: tuple[Recipe, ...] = (
         "gamma -0.5",
         gamma=(-0.5,),
     ),
-    recipe("gradients-of-large-deviation", "deviation-missing-in-dx", "a deviation of hundreds makes dx small", scale=64.0),
+    recipe("gradients-of-large-deviation", "deviation-missing-in-dx", "a deviation of some thirty makes dx small", scale=8.0),
     recipe(
         "gradients-of-small-deviation",
         "deviation-missing-in-dx eps-differs-in-backward",

@@ -81,7 +81,7 @@ GAMMA = ("gamma", "weight", "scale", "scaler", "gain", "gama", "bw", "g")
 BETA = ("beta", "bias", "shift", "offset", "bb", "b")
 RUNNING_MEAN = _words(
     "runningmean movingmean movmean runningm runningmu movingmu avgmean avgmu averagemean overallave overallmean testmean storedmean "
-    "runningmeanx globalmean popmean populationmean emamean runmean meanrunning runningaverage meanavg averagemu inferencemean "
+    "runningmeanx globalmean popmean populationmean emamean runmean meanrunning runningaverage meanavg averagemu inferencemean murunning "
     "movingaverage movingaveragemean mumoving expmean rm mean mu"
 )
 RUNNING_VAR = _words(
@@ -184,7 +184,7 @@ INFERENCE_FLAGS = _words(
 )
 """Flags that are true in inference."""
 
-MODES = ("mode", "phase")
+MODES = ("mode", "phase", "stage", "trainortest", "trainoreval")
 TRAIN_WORDS = ("train", "training")
 INFER_WORDS = ("test", "eval", "inference", "infer", "predict", "evaluate", "validation")
 """What a mode string may say; words that occur in the code of `forward` are preferred."""

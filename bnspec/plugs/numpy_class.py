@@ -21,7 +21,7 @@ from bnspec.plugs.reading import find_method, parameters_of
 from bnspec.plugs.returned import returned_names
 from bnspec.plugs.target import Found
 from bnspec.plugs.trial import is_output, tried
-from bnspec.plugs.values import PAIRED, find_entry, find_listed, find_value, find_values
+from bnspec.plugs.values import PAIRED, STATISTICS, find_entry, find_listed, find_value, find_values
 
 GETTERS = ("gradients", "getgradients", "grads", "getgrads", "gradient", "getgrad")
 """Methods without arguments that give dgamma and dbeta, in this order."""
@@ -44,6 +44,8 @@ def bind(found: Found) -> Binding | None:
             if other is not None and _keeps_size(*(seen := _forward_seen(other))):
                 parts, calls = seen
                 break
+    if _counter(parts, calls):
+        parts = replace(parts, values={role: place for role, place in parts.values.items() if role not in STATISTICS})
     calls = _with_backward(parts, calls, found)
     return Binding(text_of(parts, calls), parts.described(calls.described), _assumed(parts, calls, found), parts.beside)
 
@@ -109,6 +111,28 @@ def _keeps_size(parts: Anatomy, calls: Calls) -> bool:
         return False
     after = find_values(layer, ROLES)
     return is_whole(after, CHANNELS, [role for role in PAIRED if role in after])
+
+
+def _counter(parts: Anatomy, calls: Calls) -> str:
+    """The number of steps that its inference depends on, "" where there is none: statistics that are corrected by it cannot be given."""
+    if parts.no_inference:
+        return ""
+
+    def counted(layer: Any, x: Array) -> str:
+        before = {name: value for name, value in vars(layer.bn).items() if type(value) in (int, float)}
+        layer.forward(x, training=True)
+        for name, value in before.items():
+            if getattr(layer.bn, name, value) != value:
+                seen = []
+                for steps in (1, 1000):
+                    setattr(layer.bn, name, steps)
+                    seen.append(np.array(layer.forward(x, training=False)))
+                if not np.array_equal(*seen):
+                    return name
+        return ""
+
+    found = tried(text_of(parts, calls), parts.scope, parts.known, counted)
+    return found if isinstance(found, str) else ""
 
 
 def _with_backward(parts: Anatomy, calls: Calls, found: Found) -> Calls:

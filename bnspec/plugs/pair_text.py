@@ -189,7 +189,7 @@ def _running(pair: Pair) -> list[str]:
     holder, _, key = f"self.{places[0][0]}".rpartition("[")
     first = (
         FIRST_CALL.format(key=key.rstrip("]"), holder=holder).splitlines()
-        if holder.endswith("]") and pair.inferred is not None
+        if holder.endswith("]") and key.startswith('"') and pair.inferred is not None
         else []
     )
     return ["", "def running(self):", *(f"    {line}" for line in first), f"    return {mean}, {var}"]

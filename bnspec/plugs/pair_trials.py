@@ -60,6 +60,7 @@ def seen(pair: Pair, functions: Functions, backward: str) -> tuple[Pair, str]:
     moves = trained.moved or bool(trained.returned.state) or "momentum" in {*places, *pair.signature.closed}
     pair = replace(pair, returned=trained.returned, moves=moves)
     infers = bool(pair.signature.switch.found or pair.inference_signature is not None)
+    infers = infers and all(pair.places(role) or role in pair.signature.closed for role in STATE)  # others it keeps where none can see
     if not (moves or infers) and set(STATE) <= places.keys():
         return replace(pair, inferred=trained.returned, trains=False), "there is no training to go back through"
     inferred = None

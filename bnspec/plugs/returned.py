@@ -164,6 +164,8 @@ def _is_state(value: Any) -> bool:
 def _is_kept(value: Any, called: Sequence[frozenset[str]], place: int, held: Sequence[str]) -> bool:
     """Whether this is what was given as the state, moved: by its name, and by what it holds."""
     said = {names.plain(name) for name in called[place]} if called else set()
+    if not said and held and isinstance(value, (tuple, list)) and len(value) == len(STATE):  # (mean, var), put together there
+        return all(_is_statistic(part) for part in value)
     if not ({*said, *(FRESH.sub("", name) for name in said)} & {*map(names.plain, held), *names.KEEPERS}):
         return False
     fields = list(value) if isinstance(value, dict) else [name for name in dir(value) if not name.startswith("__")]

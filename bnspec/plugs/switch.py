@@ -85,7 +85,7 @@ def by_argument(function: Any, others: Mapping[str, inspect.Parameter]) -> Switc
         return Switch(argument=f", {name}=training", found=f"{name}=True|False")
     if name := names.match(others, names.INFERENCE_FLAGS):
         return Switch(argument=f", {name}=not training", found=f"{name}=False|True")
-    if name := names.match(others, names.MODES):
+    if name := names.match(others, names.MODES) or _said_by_default(others):
         if isinstance(others[name].default, bool):
             return Switch(argument=f", {name}=training", found=f"{name}=True|False")
         if kind := _enumeration(others[name]):
@@ -93,6 +93,12 @@ def by_argument(function: Any, others: Mapping[str, inspect.Parameter]) -> Switc
         train, infer = mode_words(function)
         return Switch(argument=f', {name}="{train}" if training else "{infer}"', found=f'{name}="{train}"|"{infer}"')
     return None
+
+
+def _said_by_default(others: Mapping[str, inspect.Parameter]) -> str | None:
+    """An argument of whatever name, whose default says that this is training, or inference."""
+    defaults = {name: one.default for name, one in others.items() if isinstance(one.default, str)}
+    return next((name for name, said in defaults.items() if said.lower() in (*names.TRAIN_WORDS, *names.INFER_WORDS)), None)
 
 
 def _enumeration(parameter: inspect.Parameter) -> type[Enum] | None:

@@ -16,8 +16,11 @@ PAIRED = {"gamma": 0, "beta": 1, "running_mean": 0, "running_var": 1}
 
 STATISTICS = ("running_mean", "running_var")
 
-TOGETHER = ("params", "parameters", "weights", "grads", "gradients", "dparams", "gradparams")
+TOGETHER = ("params", "parameters", "weights", "theta", "grads", "gradients", "dparams", "gradparams", "dweights", "dtheta")
 """Lists of gamma and beta, or of their gradients."""
+
+OF_GRADIENTS = ("dw", "dparams", "dweights", "dtheta", "dp", "d")
+"""What holds gradients besides what says so."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def find_value(subject: Any, aliases: tuple[str, ...], role: str = "") -> Place 
 def find_entry(subject: Any, aliases: tuple[str, ...], *, gradients: bool) -> Place | None:
     """The entry of an attribute's dict under one of the aliases; only in dicts named for gradients, or only in others."""
     for holder, entries in getattr(subject, "__dict__", {}).items():
-        if isinstance(entries, dict) and ("grad" in holder.lower()) == gradients:
+        if isinstance(entries, dict) and _is_for_gradients(holder) == gradients:
             key = names.match((key for key in entries if isinstance(key, str) and _is_value(key, entries[key])), aliases)
             if key is not None and (gradients or names.plain(key) not in names.SHORT):
                 return _opened(f'.{holder}["{key}"]', entries[key])
@@ -76,9 +79,13 @@ def find_entry(subject: Any, aliases: tuple[str, ...], *, gradients: bool) -> Pl
 def find_listed(subject: Any, role: str, *, gradients: bool) -> Place | None:
     """gamma's or beta's place in a list of exactly these two, as `params` and `grads` are."""
     for holder, entries in getattr(subject, "__dict__", {}).items():
-        if names.plain(holder) in TOGETHER and ("grad" in holder.lower()) == gradients and _is_pair(entries):
+        if names.plain(holder) in TOGETHER and _is_for_gradients(holder) == gradients and _is_pair(entries):
             return _opened(f".{holder}[{PAIRED[role]}]", entries[PAIRED[role]])
     return None
+
+
+def _is_for_gradients(holder: str) -> bool:
+    return "grad" in holder.lower() or names.plain(holder) in OF_GRADIENTS
 
 
 def _kept_together(subject: Any, aliases: tuple[str, ...], role: str) -> Place | None:

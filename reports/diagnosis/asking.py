@@ -63,10 +63,8 @@ class Asker:
         held = self.subject.withheld
         if request.op != "layer" or not held:
             return request
-        words, arrays = (
-            {name: part for name, part in parts.items() if name not in held} for parts in (request.words, request.arrays)
-        )
-        return Message(words, arrays)  # type: ignore[arg-type]
+        words = {name: word for name, word in request.words.items() if name not in held}
+        return Message(words, {name: part for name, part in request.arrays.items() if name not in held})
 
 
 class Keepable(BatchNorm):
@@ -113,7 +111,9 @@ class Simulation:
 
     def _layer(self, setup: Setup) -> Any:
         given = {name: value for name, value in self._fixed.items() if getattr(setup, name) is None}
-        kept = {name: value if name in ("eps", "momentum") else np.full(setup.channels, value) for name, value in given.items()}
+        kept: dict[str, Any] = {
+            name: value if name in ("eps", "momentum") else np.full(setup.channels, value) for name, value in given.items()
+        }
         return self._make(replace(setup, **kept) if kept else setup, self._convention)
 
 

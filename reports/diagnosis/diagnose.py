@@ -15,7 +15,8 @@ from bnspec.reports.diagnosis.consequence import consequence
 from bnspec.reports.diagnosis.consistency import Consistency
 from bnspec.reports.diagnosis.evidence import Evidence
 from bnspec.reports.diagnosis.features import where
-from bnspec.reports.diagnosis.naming import Finding, Match, Naming, slug
+from bnspec.reports.diagnosis.findings import Finding, Match, slug
+from bnspec.reports.diagnosis.naming import Naming
 from bnspec.reports.diagnosis.panel import Terms, panel
 from bnspec.reports.diagnosis.repair import repaired
 from bnspec.reports.diagnosis.scripts import Script, script_of

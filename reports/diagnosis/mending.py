@@ -231,7 +231,7 @@ def _rescaling(bug: Bug) -> Callable[[str, Arrays, Talk], Arrays]:
         if not talk.training:
             return dx * ratio
         kept = talk.through_variance(talk.dy)
-        return dx * ratio + talk.gamma * talk.inv_std * (kept / ratio**2 - kept)
+        return np.asarray(dx * ratio + talk.gamma * talk.inv_std * (kept / ratio**2 - kept))
 
     return _changed(
         y=lambda y, talk, _: talk.beta + (y - talk.beta) * share(talk),
@@ -241,7 +241,7 @@ def _rescaling(bug: Bug) -> Callable[[str, Arrays, Talk], Arrays]:
 
 
 def _restoring(bug: Bug) -> Callable[[str, Arrays, Talk], Arrays]:
-    """For bugs of what the running variance takes in: in a first step, the wrong batch's variance is exchanged for the right one."""
+    """For bugs of what the running variance takes in: in a first step, the right variance is put for the wrong one."""
 
     def restored(var: Array, talk: Talk, _: Any) -> Array:
         layers: list[Steps] = [made_with(names)(talk.setup, talk.convention) for names in ((bug.name,), ())]

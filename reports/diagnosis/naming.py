@@ -14,12 +14,9 @@ from bnspec.reference.bugs.catalogue import ALL
 from bnspec.reference.bugs.facts import Bug
 from bnspec.reference.bugs.questions import COMPONENTS
 from bnspec.reports.diagnosis.evidence import Evidence, Place
+from bnspec.reports.diagnosis.findings import Finding, Match, may_follow
 from bnspec.reports.diagnosis.signatures import recognised
-from bnspec.reports.diagnosis.tolerance import Laxity
 from bnspec.reports.diagnosis.zoo import in_one_mode
-
-FEWEST = 3
-"""Observations that a name must rest on."""
 
 AVERAGED = ("y_infer", "running_mean", "running_var", "state")
 """Components in which a bug may have been measured as another convention."""
@@ -39,63 +36,10 @@ UNMEASURED = ("purity", "dtype")
 """Components that depend on no choice that may have been measured wrong."""
 
 SEVERAL = ("edge",)
-"""Components that are many in truth: a bug need not explain all of what deviates in them, and what it does not is looked at again."""
-
-CONSEQUENT = ("state", "edge")
-"""Components in which every mistake of a formula shows as well."""
+"""Components that are many in truth: a bug need not explain all of what deviates in them; the rest is looked at again."""
 
 RUNNERS_UP = 12
 """Bugs that get a full look where none reproduces the first ones."""
-
-
-@dataclass(frozen=True)
-class Match:
-    """How well one bug reproduces a component: `agrees` of the `of` observations on which it, or the implementation, is not right.
-
-    whole   all observations, of any component, that it explains, less those that it makes wrong
-    laxity  the bounds within which a bug of rounding keeps, where it is told by its signature
-    """
-
-    bug: Bug
-    agrees: int
-    of: int
-    convention: Convention
-    whole: int = 0
-    laxity: Laxity | None = None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether it reproduces all of them."""
-        return self.agrees == self.of > 0
-
-
-@dataclass
-class Finding:
-    """What is known about one component that deviates: the matches, best first.
-
-    follows   it may be no mistake of its own: a gradient that is right for a y that is wrong without a name; an edge case or a
-              later call where the formula is wrong without a name
-    """
-
-    component: str
-    deviating: list[Place]
-    matches: list[Match] = field(default_factory=list)
-    follows: bool = False
-
-    @property
-    def leaders(self) -> list[Match]:
-        """The matches that are full and explain most; more than one where they cannot be told apart."""
-        full = [match for match in self.matches if match.is_full]
-        best = [match for match in full if match.whole == full[0].whole]
-        return [match for match in best if match.bug.under] or best  # of two alike, the one that is about this convention
-
-    @property
-    def is_named(self) -> bool:
-        """Whether one bug, in one form or another, is beyond doubt."""
-        leaders = self.leaders
-        return (
-            bool(leaders) and not self.follows and len({slug(match.bug) for match in leaders}) == 1 and leaders[0].whole >= FEWEST
-        )
 
 
 @dataclass
@@ -142,14 +86,15 @@ class Naming:
         return self.findings
 
     def _follows(self, finding: Finding) -> bool:
-        """Whether what deviates may come of a mistake in an earlier component for which there is no name."""
+        """Whether what deviates may come of a mistake in another component for which there is no name.
+
+        A gradient does, where it is the derivative of the y that is computed, wrong as that is.
+        """
         unnamed = {other.component for other in self.findings if not other.is_named}
-        if finding.component in CONSEQUENT and finding.leaders:
-            return bool(unnamed) and not set(finding.leaders[0].bug.damages) <= {*CONSEQUENT, "purity", "dtype"}
         mode = next((mode for mode in ("y_train", "y_infer") if mode in unnamed), None)
-        if self.consistent is None or mode is None or finding.component not in ("dx", "dgamma", "dbeta"):
-            return False
-        return self.consistent(finding.component, training=mode == "y_train")
+        if finding.component in ("dx", "dgamma", "dbeta"):
+            return bool(self.consistent and mode and self.consistent(finding.component, training=mode == "y_train"))
+        return bool(finding.leaders) and may_follow(finding.component, finding.leaders[0].bug, unnamed)
 
     def deviating(self, component: str) -> list[Place]:
         """The observations that what is named does not explain."""
@@ -168,10 +113,10 @@ class Naming:
             return False
         places = self.evidence.places[component]
         for convention in self._conventions():
-            if all(self.evidence.reproduces(place, self.names, convention) is not False for place in places):
-                if self._gained(self.names, convention) > 0:
-                    self.evidence.convention = convention
-                    return True
+            explains = all(self.evidence.reproduces(place, self.names, convention) is not False for place in places)
+            if explains and self._gained(self.names, convention) > 0:
+                self.evidence.convention = convention
+                return True
         return False
 
     def _recognise(self, finding: Finding) -> None:
@@ -216,10 +161,9 @@ class Naming:
     def _under(self, convention: Convention, deviating: Sequence[Place], component: str) -> list[Match]:
         looks = _spread(deviating, None if component in SEVERAL else FIRST_LOOK)
         first: list[tuple[int, Bug]] = []
-        for bug in self.zoo:
-            if bug.name not in self.names and self._is_one(bug, convention):
-                names = (*self.names, bug.name)
-                first.append((sum(self.evidence.reproduces(place, names, convention) is True for place in looks), bug))
+        for bug in self._candidates(convention):
+            names = (*self.names, bug.name)
+            first.append((sum(self.evidence.reproduces(place, names, convention) is True for place in looks), bug))
         first.sort(key=lambda pair: -pair[0])
         enough = 1 if component in SEVERAL else len(looks)
         chosen = [bug for hits, bug in first if hits >= enough] or [bug for hits, bug in first[:RUNNERS_UP] if hits]
@@ -229,12 +173,15 @@ class Naming:
     def _full_under(self, convention: Convention, deviating: Sequence[Place], component: str) -> Iterator[Match]:
         """The bugs that reproduce all under this convention; each is given up at the first observation that it does not."""
         looks = _spread(deviating, 1 if component in SEVERAL else FIRST_LOOK)
-        for bug in self.zoo:
+        for bug in self._candidates(convention):
             names = (*self.names, bug.name)
-            if bug.name not in self.names and set(AVERAGED) & set(bug.damages) and self._is_one(bug, convention):
-                if all(self.evidence.reproduces(place, names, convention) for place in looks):
-                    match = self._full(bug, component, convention)
-                    yield from [match] if match.is_full else []
+            if set(AVERAGED) & set(bug.damages) and all(self.evidence.reproduces(place, names, convention) for place in looks):
+                match = self._full(bug, component, convention)
+                yield from [match] if match.is_full else []
+
+    def _candidates(self, convention: Convention) -> Iterator[Bug]:
+        """The bugs that are not named yet, and are bugs under this convention."""
+        return (bug for bug in self.zoo if bug.name not in self.names and self._is_one(bug, convention))
 
     def _is_one(self, bug: Bug, convention: Convention) -> bool:
         """Whether it is a bug under this convention: one against a choice that nobody declared is a choice of its own."""
@@ -262,8 +209,8 @@ class Naming:
 
     def _leaves_alone(self, place: Place, names: tuple[str, ...], convention: Convention) -> bool:
         """Whether the latest of these bugs changes nothing there."""
-        answers = (self.evidence.simulated(some, place.script, convention) for some in (names, self.names))
-        return self.evidence.alike(place, *answers, convention) is not False
+        after, before = (self.evidence.simulated(some, place.script, convention) for some in (names, self.names))
+        return self.evidence.alike(place, after, before, convention) is not False
 
     def _gained(self, names: tuple[str, ...], convention: Convention) -> int:
         """Observations of all components that these names explain better than those so far, less those that they make wrong."""
@@ -293,11 +240,6 @@ def _spread(deviating: Sequence[Place], most: int | None) -> list[Place]:
     """Some of the observations, of different scripts."""
     of_each: Mapping[int, Place] = {place.script: place for place in reversed(deviating)}
     return [of_each[number] for number in sorted(of_each)][:most]
-
-
-def slug(bug: Bug) -> str:
-    """The slug under which a bug is named: of bugs that nobody can tell apart, one's."""
-    return bug.same_as or bug.slug
 
 
 def _plain(choice: Any) -> Any:

@@ -160,7 +160,7 @@ def placed(case: Case, terms: Terms) -> Case:
     axis = terms.convention.channel_axis
     x, dy = (_moved(values.reshape(shape), axis) for values in (case.x, case.upstream))
     given: dict[str, Any] = {name: np.full_like(getattr(case, name), value) for name, value in terms.fixed.items() if name in STATE}
-    numbers = {name: value for name, value in terms.fixed.items() if name not in STATE}
+    numbers: dict[str, Any] = {name: value for name, value in terms.fixed.items() if name not in STATE}
     return replace(case, x=x, dy=dy, channel_axis=axis, **given, **numbers)
 
 

@@ -1,4 +1,4 @@
-"""Mistakes of rounding, told by their signature: what they answer depends on the order of sums, and cannot be simulated to the digit."""
+"""Mistakes of rounding, told by their signature: what they answer depends on the order of sums, and cannot be simulated."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from bnspec.reports.diagnosis.tolerance import Laxity
 
 CANCELLING = 20.0
 """|mean| / deviation below which even a one-pass variance is right to all digits that matter."""
-
-CLEAR = 10
-"""How many times beyond its bound the worst answer has to be, so that it is no mere want of accuracy."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from bnspec.case import Array, to_columns
 from bnspec.reports.diagnosis.evidence import Evidence, Place
 from bnspec.reports.diagnosis.features import where
-from bnspec.reports.diagnosis.naming import Finding
+from bnspec.reports.diagnosis.findings import Finding
 
 WORDS = {
     "y_train": "y in training",
