@@ -45,6 +45,11 @@ SHAPES = ("pair", "module", "class")
 
 KINDS = ("bugs", "left-out", "pairs", "correct", "corpus")
 
+EPS = frozenset({"fwd-eps-missing", "fwd-eps-missing-in-eval"})
+
+KIN = dict.fromkeys(EPS, EPS)
+"""Bugs that are the same mistake in both modes and in one of them: without the one the other is the right name."""
+
 PAIRS = 60
 """Pairs of bugs that are drawn."""
 
@@ -84,7 +89,7 @@ def tasks(kind: str) -> Iterator[Task]:
         case "bugs":
             yield from (Task(one.name, [one]) for one in catalogue.ALL)
         case "left-out":
-            yield from (Task(one.name, [one], without=frozenset({slug(one)})) for one in catalogue.ALL)
+            yield from (Task(one.name, [one], without=KIN.get(slug(one), frozenset()) | {slug(one)}) for one in catalogue.ALL)
         case "pairs":
             yield from _pairs()
         case "correct":

@@ -51,7 +51,7 @@ class Exact:
     dx: Array | None = None
     residual: Array | None = None
     low: Mapping[str, Array] = field(default_factory=dict)
-    roundoff: float = 2.0**-53
+    roundoff: float = field(kw_only=True)
 
 
 def train(case: Case, convention: Convention = TORCH, *, step: int = 1, low: bool | None = None) -> Exact:

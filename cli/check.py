@@ -45,7 +45,7 @@ def check(
     again: str = "",
     told: Told = NOTHING,
 ) -> int:
-    """Ask every target, show and write each as soon as it is known; the exit code of them all. Without any, the project's are asked.
+    """Ask every target, or without any the project's, show and write each as soon as it is known; the exit code of them all.
 
     resume   the directory in which finished rows are kept
     again    the command that makes this run, for whoever interrupts it

@@ -11,7 +11,7 @@ from rich.text import Text
 from bnspec.cli.screen import Screen
 from bnspec.plugs.program import command_of
 from bnspec.reports.inert import one_line
-from bnspec.reports.pages.wording import apart, distance, place
+from bnspec.reports.pages.wording import apart, place
 from bnspec.reports.record import BadRecord, Record, Row, load
 from bnspec.reports.verdict import failures, title_of
 
@@ -63,8 +63,7 @@ def list_failures(records: Sequence[Record], screen: Screen, following: str) -> 
         count = _counted(len(found)) if found else f"nothing fails, {record.verdict}"
         _line(screen, f"{which}{one_line(record.target)}: {count}", style="bold")
         for number, row in enumerate(found, start=1):
-            _line(screen, f"{number:4}  {row.dtype}  {row.status}: {one_line(title_of(row), 90)}")
-            _line(screen, f"      {_seen(row)}", style="dim")
+            _line(screen, f"{number:4}  {row.dtype}  {row.status}: {one_line(title_of(row), 90)}: {_seen(row)}")
     _line(screen, following)
 
 
@@ -72,8 +71,9 @@ def _seen(row: Row) -> str:
     example = row.counterexample
     if row.status == "fail" and example is not None and example.got is not None and example.want is not None:
         got, want = apart(example.got, example.want)
-        return one_line(f"{place(example)}: got {got}, wanted {want}{distance(example)}")
-    return one_line(example.message if example and row.status != "flaky" else row.reason, 120)
+        return one_line(f"{place(example)} is {got}, should be {want}")
+    told = example.message if example and row.status != "flaky" else row.reason
+    return one_line(told.strip().partition("\n")[0], 120)
 
 
 def _counted(failing: int) -> str:

@@ -300,9 +300,7 @@ def vectors_export(
 
 
 @vectors.command(name="run")
-def vectors_run(
-    results: Path, /, *, json: Path | None = None, report: Path | None = None, convention: str | None = None
-) -> int:
+def vectors_run(results: Path, /, *, json: Path | None = None, report: Path | None = None, convention: str | None = None) -> int:
     """Judge what a program has answered to the golden cases, in the directory that they were exported to.
 
     Exit code: 0 conformant, 1 nonconformant, 2 inconclusive or could not be read.

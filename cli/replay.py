@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bdb
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,7 @@ from bnspec.properties.plugin import PROFILES
 from bnspec.properties.test_purity import CHANGED
 from bnspec.reports import record as records
 from bnspec.reports.checks import Check, Difference, checks_of, difference
-from bnspec.reports.inert import clip, one_line
+from bnspec.reports.inert import clean, clip, one_line
 from bnspec.reports.record import Record, Row
 from bnspec.reports.rerun import Answer, asking, asking_link
 from bnspec.reports.trace import BackwardStep, ForwardStep, LayerStep, Step
@@ -139,7 +139,7 @@ class Replay:
         if fault := self._fault(outcomes):
             if fault.status == "unsupported":
                 raise Unchosen(f"{one_line(self.target, 80)} does not offer {fault.op}: {one_line(fault.text)}")
-            self._say(self.stepping.traceback(outcomes.index(fault)) if self.stepping else "", "dim")
+            self._say(clean(self.stepping.traceback(outcomes.index(fault))) if self.stepping else "", "dim")
             return self._failed(told_fault(fault))
         found = [_difference(check, outcomes[check.step]) for check in self.checks.of]
         if wrong := [one for one in found if one is not None]:
@@ -159,7 +159,8 @@ class Replay:
 
     def _ask_the_law(self, why: str) -> int:
         """Ask the whole law again, by the record's seed, where its calls alone do not tell."""
-        self._say(f"{why}; it is asked again as a whole, in this process", "yellow")
+        stops = "; --pdb has no call to stop in" if self.wanted.pdb and not self.trace else ""
+        self._say(f"{why}; it is asked again as a whole, in this process{stops}", "yellow")
         options = Options(
             profile=self.record.profile if self.record.profile in PROFILES else "standard",
             seed=self.record.seed,
@@ -169,22 +170,19 @@ class Replay:
             in_process=not command_of(self.target),
         )
         asked = run(self.target, options, object()).record
-        if not asked.results:
-            raise Unchosen(asked.reason or f"this bnspec has no law {self.row.property}; it was made by bnspec {self.record.suite}")
-        row = asked.results[0]
-        if row.status in FAILING:
+        row = next(iter(asked.results), None)
+        if row is not None and row.status in FAILING:
             return self._failed(row.counterexample.message if row.counterexample else row.reason)
-        if row.status == "pass":
+        if row is not None and row.status == "pass":
             return self._gone()
-        raise Unchosen(f"the law could not be asked: {row.status}, {one_line(row.reason)}")
+        raise Unchosen(f"the law {self.row.property} cannot be asked: {one_line(row.reason if row else asked.reason)}")
 
     def _failed(self, message: str) -> int:
         """Say what fails, in the record's own words where they are the same."""
         recorded = self.row.counterexample.message if self.row.counterexample else self.row.reason
-        same = message.partition("\n")[0] == recorded.partition("\n")[0]
+        first, same = one_line(recorded.partition("\n")[0]), recorded.partition("\n")[0] == message.partition("\n")[0]
         self._say(clip(recorded if same else message), "red")
-        if not same:
-            self._say(f"in the record: {one_line(recorded.partition(chr(10))[0])}", "dim")
+        self._say("" if same else f"in the record: {first}", "dim")
         self._say("it still fails", "bold red")
         return STILL
 
@@ -197,14 +195,14 @@ class Replay:
             self.screen.print(Text(line, style=style), soft_wrap=True)
 
 
-def failing_call(row: Row, trace: list[Step]) -> int:
+def failing_call(row: Row, trace: Sequence[Step]) -> int | None:
     """The step to go into: the one that computes what is shown, or else the last that computes anything."""
     shows = row.counterexample.shows if row.counterexample else None
     computing = [number for number, step in enumerate(trace) if isinstance(step, LayerStep | ForwardStep | BackwardStep)]
-    if shows is None:
-        return computing[-1]
-    layer = trace[shows.step].layer
-    return max(number for number in computing if number <= shows.step and trace[number].layer == layer)
+    if shows is not None and shows.step < len(trace):
+        layer = trace[shows.step].layer
+        computing = [number for number in computing if number <= shows.step and trace[number].layer == layer]
+    return max(computing, default=None)
 
 
 def _loaded(target: str, *, moved: bool) -> Bound:

@@ -19,7 +19,6 @@ from bnspec.cli.vectors import refused
 from bnspec.convention import Convention
 from bnspec.fixed.catalogue import of_dtype
 from bnspec.fixed.parts import PARTS, Part, components
-from bnspec.fixed.recipes import DTYPES
 from bnspec.properties import test_vectors
 from bnspec.properties.catalogue import VERSION
 from bnspec.properties.golden import Asked
@@ -38,6 +37,9 @@ LAWS: tuple[Law, ...] = tuple(
     found for member in vars(test_vectors).values() if isinstance(found := getattr(member, "law", None), Law)
 )
 """The laws about golden cases, each about the part that its scope ends with."""
+
+USUAL = ("float32", "float64", "float16", "bfloat16")
+"""The order of dtypes in a record."""
 
 SHOWN = 3
 """Foreign files that are named in warnings."""
@@ -69,10 +71,8 @@ def judged(results: Path, option: str | None = None) -> record.Record:
     answers = read_all(results)
     convention, kind_said = convention_of(answers, option)
     questions = [(one.dtype, asked(one, convention, kind_said=kind_said, others=answers)) for one in answers]
-    dtypes = [dtype for dtype in DTYPES[::-1] if any(one == dtype for one, _ in questions)]
-    rows = [
-        recorded(row) for dtype in sorted(dtypes, key=_usual) for row in _rows(dtype, [one for at, one in questions if at == dtype])
-    ]
+    dtypes = sorted({one.dtype for one in answers}, key=USUAL.index)
+    rows = [recorded(row) for dtype in dtypes for row in _rows(dtype, [one for at, one in questions if at == dtype])]
     reached, scope, reason = judge_rows(rows)
     failing = list(dict.fromkeys(row.property for row in verdict.failures(rows)))
     return record.Record(
@@ -87,17 +87,12 @@ def judged(results: Path, option: str | None = None) -> record.Record:
         convention=_said(convention, kind_said),
         bound=[f"answers from files to {len(answers)} golden cases; nothing was run here"],
         profile="vectors",
-        dtypes=sorted(dtypes, key=_usual),
+        dtypes=dtypes,
         environment=dict(environment()),
         seconds=perf_counter() - started,
         warnings=_warnings(answers),
         results=rows,
     )
-
-
-def _usual(dtype: str) -> int:
-    """Where a dtype stands in a record."""
-    return ("float32", "float64", "float16", "bfloat16").index(dtype)
 
 
 def _said(convention: Convention, kind_said: bool) -> dict[str, record.Choice]:
@@ -145,7 +140,7 @@ def _settle(row: Row, part: Part, questions: Sequence[Asked]) -> None:
         else:
             row.status, row.reason = "not-run", missing
     if graded.wrong:
-        row.reason = f"{len(graded.wrong)} of {len(questions)} cases fail; the simplest: {row.reason}"
+        row.reason = f"{len(graded.wrong)} of {len(questions)} cases fail; the clearest: {row.reason}"
 
 
 def _due(one: Asked, part: Part) -> list[tuple[int, str]]:
@@ -166,9 +161,9 @@ def _missing(questions: Sequence[Asked], part: Part, offered: set[str]) -> str:
 
 
 def _shown(graded: Graded, questions: Sequence[Asked]) -> Exception | None:
-    """The simplest failure, with the calls that lead to it."""
-    if graded.simplest is None:
+    """The clearest failure, with the calls that lead to it."""
+    if graded.clearest is None:
         return None
-    recipe, wrong = graded.simplest
+    recipe, wrong = graded.clearest
     trace = next(tuple(one.trace) for one in questions if one.recipe is recipe)
     return Deviation(replace(wrong.finding, trace=trace)) if isinstance(wrong, Deviation) else wrong

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bnspec import bounds
 from bnspec.comparing import compared
+from bnspec.fixed.catalogue import CHAPTER_OF
 from bnspec.fixed.flags import FLAGS
 from bnspec.fixed.parts import PARTS, Part, components
 from bnspec.fixed.recipes import Recipe
@@ -21,7 +22,7 @@ WRONG = "F"
 
 
 def judge_golden(bn: Subject, scope: str) -> None:
-    """Ask all fixed cases, judge one of `PARTS` of each, and grade them. The simplest wrong one is the failure.
+    """Ask all fixed cases, judge one of `PARTS` of each, and grade them. The clearest wrong one is the failure.
 
     A campaign stops at the first: it wants to know no more.
     """
@@ -36,8 +37,8 @@ def judge_golden(bn: Subject, scope: str) -> None:
     stage.tally.told = False  # each case was counted by itself
     stage.tally.examples += judged - 1
     stage.tally.grade = found.grade
-    if found.simplest is not None:
-        raise found.simplest[1]
+    if found.clearest is not None:
+        raise found.clearest[1]
 
 
 @dataclass
@@ -50,6 +51,8 @@ class Graded:
 
     def __post_init__(self) -> None:
         self.wrong: list[tuple[Recipe, Deviation | Fault]] = []
+        self.taken: list[Recipe] = []
+        self.home: tuple[str, ...] = ()
         self.judged = 0
         self._left = list(letters(self.dtype))
 
@@ -61,13 +64,32 @@ class Graded:
         return self._left[0] if self._left else WRONG
 
     @property
-    def simplest(self) -> tuple[Recipe, Deviation | Fault] | None:
-        """The wrong case of the fewest calls and values, and what is wrong; None where all are right."""
-        return min(self.wrong, key=lambda pair: (len(pair[0].calls), pair[0].m * pair[0].shape[1]), default=None)
+    def clearest(self) -> tuple[Recipe, Deviation | Fault] | None:
+        """The wrong case that says most, and what is wrong; None where all are right.
+
+        One that is about this part, then one with a flag that tells the wrong cases best from the right ones (the share of its
+        cases that are wrong, less that share of all others), then the smallest.
+        """
+        telling = {flag: self._telling(flag) for flag in {flag for recipe, _ in self.wrong for flag in recipe.flags}}
+
+        def rank(recipe: Recipe) -> tuple[object, ...]:
+            return CHAPTER_OF[recipe.name] not in self.home, -max(telling[flag] for flag in recipe.flags), *_size(recipe)
+
+        return min(self.wrong, key=lambda pair: rank(pair[0]), default=None)
+
+    def _telling(self, flag: str) -> float:
+        wrong = {recipe.name for recipe, _ in self.wrong}
+        shares = []
+        for has in (True, False):
+            cases = [recipe.name in wrong for recipe in self.taken if (flag in recipe.flags) is has]
+            shares.append(sum(cases) / max(len(cases), 1))
+        return shares[0] - shares[1]
 
     def take(self, one: Asked, part: Part) -> None:
         """Judge a part of one case."""
         self.tally.told = False
+        self.taken.append(one.recipe)
+        self.home = part.home
         try:
             self._judge(one, part)
         except (Deviation, Fault) as wrong:
@@ -114,4 +136,9 @@ class Graded:
 
 def named(recipe: Recipe) -> str:
     """A case in the words of a failure: its name, and the mistakes that it was made for."""
-    return f"golden case {recipe.name}, which shows whether {' or '.join(FLAGS[flag].title for flag in recipe.flags)}"
+    return f"golden case {recipe.name}, made to expose: {'; '.join(FLAGS[flag].title for flag in recipe.flags)}"
+
+
+def _size(recipe: Recipe) -> tuple[int, int]:
+    """Calls, and values of x."""
+    return len(recipe.calls), recipe.m * recipe.shape[1]

@@ -80,7 +80,7 @@ def exported(record: Record, row: Row) -> Exported:
     checks = checks_of(record, row)
     if not checks.of:
         raise Unexpressible(f"exact arithmetic has no answer to these calls that a test could compare with; {instead(record, row)}")
-    return Exported(record, row, checks.of, checks.sure)
+    return Exported(record, row, checks.of, checks.sure and row.status == "fail")
 
 
 def instead(record: Record, row: Row) -> str:

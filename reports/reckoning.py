@@ -11,16 +11,20 @@ from bnspec.reports.course import Course, Dues
 from bnspec.reports.trace import BackwardStep, CopyStep, ForwardStep, LayerStep, LoadStep, RunningStep, SaveStep, Step
 
 LONGEST = 500
-"""Steps of a trace up to which it is followed. The longest of ours trains on 60 batches."""
+"""Steps of a trace up to which it is followed; each costs more than the one before. The longest of ours trains on 60 batches."""
+
+MOST_NUMBERS = 1 << 20
+"""Numbers of all x and dy up to which a trace is followed; ours have some thousands."""
 
 
 def reckon(trace: Sequence[Step], convention: Convention) -> list[Dues]:
     """What each step should return; nothing for a step of which exact arithmetic cannot speak, nor for what follows from it.
 
     Bounds are those of conformance. What a trace leaves to the layer is what the convention says that a fresh one has. Of traces
-    that are longer than any of ours nothing is said: each step costs more than the one before.
+    that are longer or larger than any of ours nothing is said: it could take for ever.
     """
-    if len(trace) > LONGEST:
+    given = [step.x if isinstance(step, ForwardStep) else step.dy for step in trace if isinstance(step, ForwardStep | BackwardStep)]
+    if len(trace) > LONGEST or sum(len(values.data) for values in given) > MOST_NUMBERS:
         return [{} for _ in trace]
     courses, states, found = dict[int, Course](), dict[int, Course](), list[Dues]()
     for step in trace:

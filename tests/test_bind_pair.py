@@ -145,9 +145,7 @@ def test_features_first_is_said(tmp_path: Path) -> None:
     close(bound.layer(asked).forward(x, training=False), wanted.y_infer)
     with pytest.raises(NotImplementedError, match=r"x is \(C, N\) here"):
         bound.layer(setup(rank=4))
-    assert sentence(tmp_path, FEATURES_FIRST, ":bn_forward(layout='NHWC')").endswith(
-        'layout is "CN" for features first, or "NC"; got \'NHWC\''
-    )
+    assert 'layout is "CN" for features first, or "NC"' in sentence(tmp_path, FEATURES_FIRST, ":bn_forward(layout='WHNC')")
 
 
 def test_without_running_statistics_there_is_no_inference(tmp_path: Path) -> None:
@@ -223,12 +221,27 @@ def test_which_is_y_is_asked_where_the_first_is_not(tmp_path: Path) -> None:
 
 
 def test_the_order_of_gradients_is_the_documented_one_or_the_one_that_is_said(tmp_path: Path) -> None:
+    """Where the return statement alone puts beta first, it is asked; where a docstring or a caller does too, it is meant."""
     text = forward(f"bn_forward({ARGUMENTS})", "out, (x_hat, inv_std, gamma)", **IN_PLACE) + backward(
         "bn_backward", "dx, dbeta, dgamma"
     )
     wanted = by_hand(setup(), *values())
-    for said, order in (("", (wanted.dbeta, wanted.dgamma)), ('(returns="dx, dbeta, dgamma")', (wanted.dgamma, wanted.dbeta))):
-        layer = bind(tmp_path, text, f":bn_forward{said}").layer(setup())
+    asked = sentence(tmp_path, text, kind=Question)
+    assert asked.endswith('(returns="dx, dbeta, dgamma") or theirs.py:bn_forward(returns="dx, dgamma, dbeta")')
+    documented = text.replace(
+        "def bn_backward(dout, cache):", 'def bn_backward(dout, cache):\n    """Returns dx, dbeta, dgamma."""'
+    )
+    called = f"{text}\n\ndef step(dout, cache):\n    dx, db, dg = bn_backward(dout, cache)\n    return dx\n"
+    contradicted = documented.replace("Returns dx, dbeta, dgamma", "Returns dx, dgamma, dbeta")
+    right, exchanged = (wanted.dgamma, wanted.dbeta), (wanted.dbeta, wanted.dgamma)
+    for source, said, order in (
+        (text, '(returns="dx, dgamma, dbeta")', exchanged),
+        (text, '(returns="dx, dbeta, dgamma")', right),
+        (documented, "", right),
+        (called, "", right),
+        (contradicted, "", exchanged),
+    ):
+        layer = bind(tmp_path, source, f":bn_forward{said}").layer(setup())
         layer.forward(values()[0], training=True)
         for got, want in zip(layer.backward(values()[1])[1:], order, strict=True):
             close(got, want)

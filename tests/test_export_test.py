@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from command_line import COMMAND
 from replaying import changed, desk, in_forward, of_another_answer, put, row_of
 from sample_records import NASTY, RIGHT_ADAPTER, crash_counterexample, dx_counterexample, stored
 
@@ -88,10 +89,26 @@ def test_what_a_layer_may_refuse_on_the_way_is_no_failure(here: Path) -> None:
     wrong = refusing.replace("(self.mean, self.var)", "(self.mean, self.var + 1)")
     file = here / "test_it.py"
     written(desk(here, row_of(example, scope=["train", "infer"]), source=wrong), "pytest", file)
+    assert json.loads(written(here / "record.json", "json", here / "case.json"))["steps"][2]["may_refuse"]
     assert "y_3[" in run_pytest(file, here).stdout
     put(here, refusing)
     assert run_pytest(file, here).returncode == 0
-    assert json.loads(written(here / "record.json", "json", here / "case.json"))["steps"][2]["may_refuse"]
+
+
+def test_two_tests_of_one_file_that_copy_its_layers_do_not_disturb_each_other(here: Path) -> None:
+    plain = msgspec.to_builtins(dx_counterexample())
+    layer, forward, backward = plain["trace"]
+    copied = {"do": "copy", "layer": 1, "to": 2, "how": "pickle"}
+    plain["trace"] = [layer, copied, forward | {"layer": 2}, backward | {"layer": 2}]
+    plain["shows"] = {"step": 3, "name": "dx"}
+    right = RIGHT_ADAPTER.replace(
+        "    def running", "    def copied(self, duplicate):\n        return duplicate(self)\n\n    def running"
+    )
+    path = desk(here, row_of(msgspec.convert(plain, Counterexample)), source=right)
+    for file in (here / "test_one.py", here / "test_two.py"):
+        written(path, "pytest", file)
+    ran = run_pytest(here, here)
+    assert (ran.returncode, "2 passed" in ran.stdout) == (0, True), ran.stdout
 
 
 def built(text: str, layer: str, directory: Path, real: str = "float") -> subprocess.CompletedProcess[str]:
@@ -228,3 +245,12 @@ def test_a_moved_target_is_named_and_nothing_is_written_over_a_directory(here: P
     capsys.readouterr()
     assert export(path, 1, "pytest", here) == 2
     assert "--out names a file to write" in capsys.readouterr().err
+
+
+def test_the_command_prints_the_test_where_no_file_is_named(here: Path) -> None:
+    desk(here, row_of(dx_counterexample()))
+    line = [*COMMAND, "export-test", "record.json", "--failure", "1", "--format", "c"]
+    done = subprocess.run(line, cwd=here, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("/* A Batch Normalization failure as a test.\n")
+    assert done.stdout.endswith("return wrong;\n}\n")

@@ -30,7 +30,11 @@ def refused(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytes
     ("arguments", "sentence"),
     [
         (["chekc", "right.py"], 'Unknown command "chekc". Did you mean "check"?'),
-        (["check"], 'Command "check" parameter TARGETS requires an argument.'),
+        (
+            ["check"],
+            "there is no target, and no pyproject.toml here; name what to check, as in bnspec check mybn.py:BatchNorm, or ",
+        ),
+        (["check", "right.py", "--save-adapter", "right.txt"], "--save-adapter names a Python file to write, for one target; got "),
         (["check", "right.py", "--profil", "smoke"], "Unknown option: --profil. Did you mean --profile?"),
         (
             ["check", "right.py", "--profile", "smok"],

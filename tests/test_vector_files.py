@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -193,12 +194,21 @@ def write(name: str, content: bytes | str) -> Callable[[Path], object]:
     return damage
 
 
+def npy(shape: tuple[int, ...]) -> bytes:
+    """The header of an array in NumPy's own form, with nothing behind it."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return file.getvalue()
+
+
 UNFIT = {
     "too short": (write("y_1.bin", b"\0" * 12), "has 12 bytes; 16 bytes, 4 values of float32"),
     "too long": (write("y_1.bin", b"\0" * 17), "has 17 bytes"),
     "far too long": (write("y_1.bin", b"\0" * (1 << 17)), "more than 64 KiB"),
     "no array": (write("y_1.npy", b"\x93NUMPY\x01\x00v\x00{'descr': '|O'"), "no array of NumPy's"),
     "pickle": (write("y_1.npy", b"\x80\x04K\x01."), "no array of NumPy's"),
+    "larger than it is": (write("y_1.npy", npy((1 << 40,))), "has shape (1099511627776,)"),
+    "shorter than it says": (write("y_1.npy", npy((2, 2))), "has 0 bytes of numbers; its header says 16"),
     "words": (write("y_1.txt", "1 2 x 4"), "no number: could not convert string to float: 'x'"),
     "too few words": (write("y_1.txt", "1 2 3"), "has 3 numbers; 4 were expected"),
     "steering words": (write("y_1.txt", "1 2 \x1b[31mred 4"), "no number"),

@@ -33,6 +33,10 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType({recipe.name: recipe for chapte
 """Every recipe by its name."""
 
 
+CHAPTER_OF: Mapping[str, str] = MappingProxyType({recipe.name: name for name, chapter in CHAPTERS.items() for recipe in chapter})
+"""The chapter of each recipe, by its name."""
+
+
 def of_dtype(dtype: str) -> tuple[Recipe, ...]:
     """The recipes that are told in a dtype."""
     return tuple(recipe for recipe in RECIPES.values() if dtype in recipe.dtypes)

@@ -60,7 +60,8 @@ def alternating(m: int, channels: int, turn: int) -> Array:
 def one_apart(m: int, channels: int, turn: int) -> Array:
     """All values 0, but one in each channel, which is 1: the one furthest from the mean that m values can have."""
     k, c = np.arange(m)[:, None], np.arange(channels)
-    return ((k - c - turn) % m == 0).astype(np.float64)
+    apart: Array = ((k - c - turn) % m == 0).astype(np.float64)
+    return apart
 
 
 def flat(m: int, channels: int, turn: int) -> Array:

@@ -18,6 +18,7 @@ class Part:
     """Components that are judged together.
 
     title       what they are, in words;  op: the operation that gives them
+    home        the chapters whose cases are about this part above all
     training    the mode of the calls; None: of both
     """
 
@@ -25,6 +26,7 @@ class Part:
     op: str
     training: bool | None
     components: tuple[str, ...]
+    home: tuple[str, ...]
 
     def asked(self, recipe: Recipe) -> bool:
         """Whether a recipe has anything of this part."""
@@ -42,11 +44,13 @@ class Part:
 
 PARTS: Mapping[str, Part] = MappingProxyType(
     {
-        "train": Part("training outputs", "forward", True, ("y",)),
-        "running": Part("running statistics", "running", None, STATE),
-        "infer": Part("inference outputs", "forward", False, ("y",)),
-        "grad_train": Part("training gradients", "backward", True, GRADIENTS),
-        "grad_infer": Part("inference gradients", "backward", False, GRADIENTS),
+        "train": Part(
+            "training outputs", "forward", True, ("y",), ("formula", "affine", "eps", "axes", "sizes", "condition", "edges")
+        ),
+        "running": Part("running statistics", "running", None, STATE, ("variance", "weights", "sequences")),
+        "infer": Part("inference outputs", "forward", False, ("y",), ("inference", "sequences")),
+        "grad_train": Part("training gradients", "backward", True, GRADIENTS, ("gradients", "parameters", "sequences")),
+        "grad_infer": Part("inference gradients", "backward", False, GRADIENTS, ("inference gradients",)),
     }
 )
 """The parts by the scope that they are about."""

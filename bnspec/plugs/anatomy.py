@@ -10,7 +10,7 @@ import numpy as np
 
 from bnspec.plugs import names
 from bnspec.plugs.adapter import TargetError
-from bnspec.plugs.building import Build, builds, is_whole, run
+from bnspec.plugs.building import WHOLE, Build, builds, is_whole, run
 from bnspec.plugs.constructor import CHANNELS, ROLES, SHAPES, Constructor, construct, read_constructor
 from bnspec.plugs.flags import reads_of_itself
 from bnspec.plugs.hints import made, make_layer, names_used
@@ -37,7 +37,7 @@ class Anatomy:
     forward: str
     switch: Switch
     values: Mapping[str, Place]
-    build: Build = Build()
+    build: Build = WHOLE
     passed: Mapping[str, str] = field(default_factory=dict)
     scope: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
@@ -110,11 +110,13 @@ def dissect(found: Found, shape: str = SHAPES[0]) -> Anatomy | None:
     values = {role: place for role, place in values.items() if role not in passed}
     used = {name: name for name in names_used(found, constructor)} if found.hints.make else {}
     scope = {"Target": found.subject, **{name: found.beside[name] for name in used}}
-    return Anatomy(label, subject.__name__, constructor, layer, forward, switch, values, build, passed, scope, used, found.hints.layout)
+    return Anatomy(
+        label, subject.__name__, constructor, layer, forward, switch, values, build, passed, scope, used, found.hints.layout
+    )
 
 
 def _values(layer: Any, constructor: Constructor) -> dict[str, Place]:
-    """Where the layer keeps what `ROLES` lists, but for what the target decides, and for an eps or momentum that it never looks at."""
+    """Where the layer keeps what `ROLES` lists, but for what the target decides, and an eps or momentum that it never looks at."""
     values = {role: place for role, place in find_values(layer, ROLES).items() if role not in constructor.closed}
     read = reads_of_itself(type(layer))
     unread = {role for role in ("eps", "momentum") if read is not None and role in values and values[role].text[1:] not in read}
@@ -124,7 +126,7 @@ def _values(layer: Any, constructor: Constructor) -> dict[str, Place]:
 def _built(found: Found, constructor: Constructor, layer: Any) -> tuple[Build, Any]:
     """How a layer without gamma is built, and one that is; where no way gives it one, it is left as it was made."""
     if "gamma" in {*constructor.arguments, *constructor.closed} or is_whole(find_values(layer, ROLES), CHANNELS):
-        return Build(), layer
+        return WHOLE, layer
     for build in builds(layer):
         other = make_layer(found, constructor) if constructor.made else construct(found.label, found.subject, constructor)
         try:
@@ -133,7 +135,7 @@ def _built(found: Found, constructor: Constructor, layer: Any) -> tuple[Build, A
             continue
         if is_whole(find_values(whole, ROLES), CHANNELS):
             return build, whole
-    return Build(), layer
+    return WHOLE, layer
 
 
 def _passed(layer: Any, forward: str, values: Mapping[str, Place], constructor: Constructor) -> dict[str, str]:

@@ -16,13 +16,13 @@ from bnspec.plugs.reading import find_method, required_of
 from bnspec.plugs.trial import usual_setup
 from bnspec.plugs.values import Place
 
-STEP = "2.0**60"
-"""The step of an update from which a gradient is read off: a power of two, and so large that the parameter is lost in rounding."""
+STEP = "1.0"
+"""The step of an update from which a gradient is read off."""
 
 RECORDER = f'''
 
 class Optimizer:
-    """Takes so large a step that the gradient can be read off it."""
+    """Takes a step of 1 against the gradient."""
 
     learning_rate = lr = {STEP}
 
@@ -43,10 +43,14 @@ class Build:
     called: str = ""
 
 
+WHOLE = Build()
+"""Of a layer that its constructor finishes."""
+
+
 def builds(layer: Any) -> Iterator[Build]:
     """The ways to call the methods of `layer` that build it, in the order in which they are tried."""
     methods = [name for alias in names.BUILD if (name := find_method(type(layer), (alias,)))]
-    texts = [[line for line in _calls(layer, name)] for name in methods]
+    texts = [_calls(layer, name) for name in methods]
     known = [(name, lines) for name, lines in zip(methods, texts, strict=True) if lines]
     for count in (1, len(known)) if len(known) > 1 else (1,) * bool(known):
         for chosen in itertools.combinations(known, count):

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from bnspec.plugs.adapter import indented
 from bnspec.plugs.anatomy import Anatomy
 from bnspec.plugs.building import STEP
+from bnspec.plugs.class_calls import Calls
 from bnspec.plugs.constructor import CHANNELS, NUMBERS, ROLES, STARTS
-from bnspec.plugs.gradients import ALONE, Order
 from bnspec.plugs.states import whole_lines
-from bnspec.plugs.values import Place
+from bnspec.plugs.values import STATISTICS, Place
 
 LAYER = '''\
-import numpy as np
+{head}import numpy as np
 {needs}
 
 class Layer:
@@ -40,76 +37,24 @@ class Adapter:
 '''
 """The adapter without its particulars."""
 
-FIRST_CALL = '''\
+START = 'start = np.ones((2, setup.channels, *[1] * (setup.rank - 2)), "float64" if setup.dtype == "float64" else "float32")'
+"""An x for a first call."""
+
+FIRST_CALL = """\
 if any(part is not None for part in (setup.gamma, setup.beta, setup.running_mean, setup.running_var)):
-    start = np.ones((2, setup.channels, *[1] * (setup.rank - 2)), "float64" if setup.dtype == "float64" else "float32")
-    Layer({kept}).forward(start, training={training})  # the first call makes the arrays that are written below'''
+    Layer({kept}).forward(start, training={training})  # the first call makes the arrays that are written below"""
 """What precedes the writing into a layer that its first call fills in."""
-
-
-@dataclass(frozen=True)
-class Calls:
-    """What a layer's methods return and take, seen by calling them.
-
-    returns_more   forward returns y and other things after it
-    backward       the method, "" where there is none that can be called
-    arguments      what it is called with: its name there ("" for by position) -> the adapter's text
-    order          how the result of backward is read
-    places         where backward leaves the gradients that it does not return, on the layer
-    after          the method that leaves them there, "" where backward does
-    updates        the parameters that backward moves itself, by a step that can be given, or else only to be put back
-    rate           the attribute that is the step
-    recorded       whether the updates go through an optimizer of ours
-    lists          whether arrays are plain lists here
-    starts         whether the first call makes the arrays: "training", "inference", or ""
-    bare           for a trial: nothing is written into the layer, and nothing refused
-    """
-
-    returns_more: bool = False
-    backward: str = ""
-    arguments: Mapping[str, str] = field(default_factory=dict)
-    order: Order = ALONE
-    places: Mapping[str, str] = field(default_factory=dict)
-    after: str = ""
-    updates: tuple[str, ...] = ()
-    rate: str = ""
-    recorded: bool = False
-    lists: bool = False
-    starts: str = ""
-    bare: bool = False
-
-    @property
-    def steps(self) -> bool:
-        """Whether the size of the updates can be told, so that they show the gradients."""
-        return bool(self.updates) and bool(self.rate or self.recorded or STEP in self.arguments.values())
-
-    @property
-    def cache(self) -> bool:
-        """Whether backward takes what forward returned beside y."""
-        return "cache" in self.arguments.values()
-
-    @property
-    def described(self) -> str:
-        """In words, for the user to confirm."""
-        if not self.backward:
-            return "no backward(dy)"
-        shown = [name or "dy" if text == "dy" else name or "cache" for name, text in self.arguments.items()]
-        left = "".join(f", d{role} at {place}" for role, place in self.places.items())
-        left += f", {self.after}(...)" if self.after else ""
-        left += "".join(f", d{role} from its own update" for role in self.updates) if self.steps else ""
-        nothing = ", no gradients of gamma and beta" if not left and self.order == ALONE else ""
-        return f"{self.backward}({', '.join(shown)}) -> {self.order.shown}{left}{nothing}"
 
 
 def text_of(parts: Anatomy, calls: Calls) -> str:
     """The adapter's body."""
-    kept = "bn, given" if parts.passed else "bn"
     return LAYER.format(
-        needs=parts.build.needs or ("\n" if calls.updates else ""),
+        head="import copy\n\n" if calls.steps else "",
+        needs=parts.build.needs,
         name=parts.name,
         label=parts.label,
-        kept=kept,
-        keep="\n        self.given = given" if parts.passed else "",
+        kept=", ".join(_kept(parts)),
+        keep="".join(f"\n        self.{name} = {name}" for name in _kept(parts)[1:]),
         forward=indented(2, *_forward(parts, calls)),
         more=indented(1, *_backward(parts, calls), *_running(parts), *_whole(parts)) + "\n",
         construct=indented(2, *_construct(parts, calls)),
@@ -118,8 +63,20 @@ def text_of(parts: Anatomy, calls: Calls) -> str:
 
 def _whole(parts: Anatomy) -> list[str]:
     """The methods that treat the layer as a whole; a copy is called with what the layer is called with."""
-    lines = whole_lines(parts.layer)
-    return [line.replace("duplicate(self.bn))", "duplicate(self.bn), duplicate(self.given))") for line in lines] if parts.passed else lines
+    copied = {"bn": "duplicate(self.bn)", "given": "duplicate(self.given)", "start": "self.start"}
+    arguments = ", ".join(copied[name] for name in _kept(parts))
+    return [line.replace("duplicate(self.bn)", arguments) for line in whole_lines(parts.layer)]
+
+
+def _kept(parts: Anatomy) -> list[str]:
+    """What a layer of the adapter is made of: the object, what it is called with, and an x for a first call."""
+    return ["bn", *(["given"] if parts.passed else []), *(["start"] if _fills_in(parts) else [])]
+
+
+def _fills_in(parts: Anatomy) -> bool:
+    """Whether running statistics that the constructor is not given may be made by the first call."""
+    required, arguments = parts.constructor.required, parts.constructor.arguments
+    return not parts.no_inference and all(role in arguments and arguments[role] not in required for role in STATISTICS)
 
 
 def _construct(parts: Anatomy, calls: Calls) -> list[str]:
@@ -127,14 +84,12 @@ def _construct(parts: Anatomy, calls: Calls) -> list[str]:
     lines = []
     if parts.columns:
         lines += ["if setup.rank != 2:", '    raise NotImplementedError("x is (C, N) here, and has no other axes")']
-    if calls.steps:
-        refusal = 'raise NotImplementedError("gradients are read off its updates, which float16 has no room for")'
-        lines += ["if any(part is not None and part.dtype.itemsize < 4 for part in (setup.gamma, setup.beta)):", f"    {refusal}"]
     lines += [*parts.constructor.lines(), *parts.build.lines]
     lines += _given(parts)
+    if calls.starts or _fills_in(parts):
+        lines.append(START)
     if calls.starts:
-        kept = "bn, given" if parts.passed else "bn"
-        lines += FIRST_CALL.format(kept=kept, training=calls.starts == "training").splitlines()
+        lines += FIRST_CALL.format(kept=", ".join(_kept(parts)), training=calls.starts == "training").splitlines()
     return lines if calls.bare else lines + _write(parts, calls)
 
 
@@ -156,7 +111,7 @@ def _forward(parts: Anatomy, calls: Calls) -> list[str]:
     call = f"{method}({x}{given}{parts.switch.argument})".replace(".__call__(", "(")
     before = [parts.switch.before] if parts.switch.before else []
     if parts.no_inference and not calls.bare:
-        before = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")']
+        before = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")', *before]
     elif parts.switch.inference:
         before = [f"method = self.bn.{parts.forward} if training else self.bn.{parts.switch.inference}"]
     if calls.cache or parts.switch.shared:
@@ -180,17 +135,17 @@ def _backward(parts: Anatomy, calls: Calls) -> list[str]:
         lines += ["if cache is None and not self.training:", nothing]
     if parts.switch.shared and not parts.no_inference:
         lines.append(_as_before(parts.switch.before))
-    kept = {role: f"self.bn{parts.values[role].text}" for role in calls.updates}
-    lines += [f"{role} = np.array({text})" for role, text in kept.items()]
     lines += [f"self.bn.{calls.rate} = {STEP}"] if calls.rate else []
+    lines += calls.clears
+    lines += _before_updates(parts, calls)
     lines.append(f"{calls.order.assigned} = {called(calls.backward, parts, calls)}")
     lines += [called(calls.after, parts, calls)] if calls.after else []
     taken = {f"d{role}": f"np.array(self.bn{place}).reshape(-1)" for role, place in calls.places.items()}
     taken |= {name: f"np.asarray({place}).reshape(-1)" for name, place in calls.order.parts.items() if name != "dx"}
     if calls.steps:
-        lines += [f"d{role} = ({role} - np.array({text})) / {STEP}" for role, text in kept.items()]
-        taken |= {f"d{role}": f"d{role}.reshape(-1)" for role in kept}
-    for role in kept:
+        lines.append(called(calls.backward, parts, calls, of="shadow"))
+        taken |= {f"d{role}": f"-np.array(shadow{parts.values[role].text}).reshape(-1)" for role in calls.updates}
+    for role in calls.updates:
         value = f"{role}.tolist()" if isinstance(parts.values[role].value, list) else role
         lines.append(parts.values[role].assign("self.bn", value))
     back = ".T" if parts.columns else ""
@@ -199,16 +154,31 @@ def _backward(parts: Anatomy, calls: Calls) -> list[str]:
     return ["", "def backward(self, dy):", *(f"    {line}" for line in lines)]
 
 
+def _before_updates(parts: Anatomy, calls: Calls) -> list[str]:
+    """The lines that keep the parameters which backward moves, and make a second layer from whose movement the gradients are read.
+
+    There the parameters are 0, so that after a step of 1 they are the gradients, to the last bit, with the sign changed.
+    """
+    lines = [f"{role} = np.array(self.bn{parts.values[role].text})" for role in calls.updates]
+    if calls.steps:
+        lines.append("shadow = copy.deepcopy(self.bn)  # its parameters are 0: after a step of 1 they are minus the gradients")
+    for role in calls.updates if calls.steps else ():
+        zeros = f"np.zeros_like({role})"
+        value = f"{zeros}.tolist()" if isinstance(parts.values[role].value, list) else zeros
+        lines.append(parts.values[role].assign("shadow", value))
+    return lines
+
+
 def _as_before(statement: str) -> str:
     """The statement that sets a global mode, as it was set before the forward to which a backward belongs."""
     target, _, value = statement.partition(" = ")
     return f"{target} = {value.replace('training', 'self.training')}"
 
 
-def called(method: str, parts: Anatomy, calls: Calls) -> str:
+def called(method: str, parts: Anatomy, calls: Calls, of: str = "self.bn") -> str:
     """The call of a method with the arguments of backward."""
     texts = {name: _argument(text, parts, calls) for name, text in calls.arguments.items()}
-    return f"self.bn.{method}({', '.join(f'{name}={text}' if name else text for name, text in texts.items())})"
+    return f"{of}.{method}({', '.join(f'{name}={text}' if name else text for name, text in texts.items())})"
 
 
 def _argument(text: str, parts: Anatomy, calls: Calls) -> str:
@@ -221,8 +191,12 @@ def _argument(text: str, parts: Anatomy, calls: Calls) -> str:
 def _running(parts: Anatomy) -> list[str]:
     if not {"running_mean", "running_var"} <= parts.values.keys():
         return []
-    mean, var = (f"np.array(self.bn{parts.values[role].text}).reshape(-1)" for role in ("running_mean", "running_var"))
-    return ["", "def running(self):", f"    return {mean}, {var}"]
+    mean, var = (f"np.array(self.bn{parts.values[role].text}).reshape(-1)" for role in STATISTICS)
+    first = [
+        f"    if self.bn{parts.values['running_mean'].text} is None:  # its first call makes it",
+        "        self.forward(self.start, training=False)",
+    ]
+    return ["", "def running(self):", *(first if _fills_in(parts) else []), f"    return {mean}, {var}"]
 
 
 def _write(parts: Anatomy, calls: Calls) -> list[str]:
@@ -239,7 +213,15 @@ def _write(parts: Anatomy, calls: Calls) -> list[str]:
             lines.append(f"    {place.assign('bn', f'setup.{role}')}")
         else:
             lines += [f"    {line}" for line in _write_array(role, place, calls)]
+            lines += _widened(place)
     return lines
+
+
+def _widened(place: Place) -> list[str]:
+    """The lines that give a layer's own float32 array the dtype of float64 inputs, as a module's `to` does."""
+    if getattr(place.value, "dtype", None) != np.float32:
+        return []
+    return ['elif setup.dtype == "float64":', f"    {place.assign('bn', f'bn{place.text}.astype(float)')}"]
 
 
 def _write_array(role: str, place: Place, calls: Calls) -> list[str]:

@@ -72,9 +72,14 @@ class Constructor:
     made: str = ""
 
     @property
+    def guessed(self) -> bool:
+        """Whether nothing but its being the only argument says that the size is the number of channels."""
+        return "size" in self.arguments and not names.match([self.arguments["size"]], names.SIZE)
+
+    @property
     def takes_shape(self) -> bool:
         """Whether the size argument is named as a shape, and so wants a tuple."""
-        return names.plain(self.arguments.get("size", "")).endswith(("shape", "dims"))
+        return names.plain(self.arguments.get("size", "")).endswith("shape")
 
     @property
     def shown(self) -> str:
@@ -150,8 +155,8 @@ def construct(label: str, subject: type, constructor: Constructor) -> Any:
         return subject(**arguments)
     except (Exception, SystemExit) as error:
         call, place = ", ".join(written(arguments)), label.partition("(")[0]
-        example = f"{place}(make=\"{subject.__name__}({', '.join(f'{name}=...' for name in arguments)})\")"
+        example = f'{place}(make="{subject.__name__}({", ".join(f"{name}=..." for name in arguments)})")'
         raise TargetError(
-            f"{place}({call}) raised {type(error).__name__}: {error}; if that is not how it is made, say how, with {{channels}} for the "
-            f"number of channels: {example}"
+            f"{place}({call}) raised {type(error).__name__}: {error}; if that is not how it is made, say how, with {{channels}} "
+            f"for the number of channels: {example}"
         ) from error

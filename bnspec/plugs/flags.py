@@ -89,7 +89,9 @@ def methods_reached(layer: Any, name: str) -> list[Callable[..., Any]]:
     while waiting:
         current = waiting.pop(0)
         method = inspect.getattr_static(type(layer), current, None)
-        function = inspect.unwrap(method.__func__ if isinstance(method, (staticmethod, classmethod)) else method) if method else None
+        function = (
+            inspect.unwrap(method.__func__ if isinstance(method, (staticmethod, classmethod)) else method) if method else None
+        )
         if current in seen or not inspect.isfunction(function):
             continue
         seen.add(current)

@@ -85,9 +85,10 @@ def said_order(function: Any, returned: Any, label: str) -> tuple[str, ...]:
     told = order_told(function)
     if told is None:
         base = label.partition("(")[0]
+        seen, usual = ", ".join(order), ", ".join(DOCUMENTED)
         raise Question(
-            f"are gamma's and beta's gradients exchanged by mistake, or meant so? The backward of {label} returns {', '.join(order)}, "
-            f'and usual is {", ".join(DOCUMENTED)}. Say {base}(returns="{", ".join(order)}") or {base}(returns="{", ".join(DOCUMENTED)}")'
+            f"are gamma's and beta's gradients exchanged by mistake, or meant so? The backward of {label} returns {seen}, "
+            f'and usual is {usual}. Say {base}(returns="{seen}") or {base}(returns="{usual}")'
         )
     return order if told else ()
 

@@ -31,7 +31,7 @@ class Adapter(Adapter):
 {convention}{layer}'''
 """What follows an adapter about which something was said."""
 
-LAYER = '''
+LAYER = """
     def layer(self, setup):
         layer = super().layer(setup)
         forward = layer.forward
@@ -42,7 +42,7 @@ LAYER = '''
 
         layer.forward = forward_within
         return layer
-'''
+"""
 """A layer that refuses what it is not made for."""
 
 
@@ -122,7 +122,11 @@ def make_layer(found: Found, constructor: Constructor) -> Any:
     """One layer by the target's own expression; raises `TargetError` where that fails."""
     import numpy as np
 
-    scope = {"np": np, "setup": usual_setup(constructor.arguments, 2), **{name: found.beside[name] for name in names_used(found, constructor)}}
+    scope = {
+        "np": np,
+        "setup": usual_setup(constructor.arguments, 2),
+        **{name: found.beside[name] for name in names_used(found, constructor)},
+    }
     try:
         return eval(constructor.made, scope)
     except (Exception, SystemExit) as error:
@@ -140,7 +144,9 @@ def _text(name: str, example: str) -> Any:
 
 def _layout(label: str, value: Any) -> str:
     if value not in LAYOUTS:
-        raise TargetError(f'{label}: layout is "CN" for features first, or "NC", or one of {", ".join(list(LAYOUTS)[2:])}; got {value!r}')
+        raise TargetError(
+            f'{label}: layout is "CN" for features first, or "NC", or one of {", ".join(list(LAYOUTS)[2:])}; got {value!r}'
+        )
     return str(value)
 
 
@@ -157,7 +163,13 @@ def _variant(label: str, value: Any) -> str:
 
 
 def _fixed_shape(label: str, value: Any) -> tuple[int, ...]:
-    sizes = [int(size) for size in re.findall(r"\d+", value)] if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else []
+    sizes = (
+        [int(size) for size in re.findall(r"\d+", value)]
+        if isinstance(value, str)
+        else list(value)
+        if isinstance(value, (list, tuple))
+        else []
+    )
     if not 2 <= len(sizes) <= 5 or not all(type(size) is int and size > 0 for size in sizes):
         raise TargetError(f'{label}: fixed_shape is the one shape of x that is taken, such as "16x3x32x32"; got {value!r}')
     return tuple(sizes)

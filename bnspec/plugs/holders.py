@@ -26,7 +26,7 @@ class Holder:
 
 
 def read_holder(function: Any, name: str, by_role: Mapping[str, str]) -> Holder | None:
-    """What the argument `name` is, by how the function's text reads it; None for a dict, and for what holds nothing that we know."""
+    """What the argument `name` is, by how the function's text reads it; None for a dict, and for what holds nothing we know."""
     if keys_read(function, name):
         return None
     fields = _attributes_read(function, name)
@@ -60,6 +60,8 @@ def _is_unpacked(function: Any, name: str) -> bool:
     """Whether it is taken apart into two, the first named as a mean or the second as a variance."""
     for node in ast.walk(parsed(function)):
         match node:
-            case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=mean), ast.Name(id=var)])], value=ast.Name(id=held)) if held == name:
+            case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=mean), ast.Name(id=var)])], value=ast.Name(id=held)) if (
+                held == name
+            ):
                 return bool(names.match([mean], ROLES["running_mean"]) or names.match([var], ROLES["running_var"]))
     return False

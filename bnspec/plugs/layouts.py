@@ -35,7 +35,8 @@ def counts_samples_first(function: Callable[..., Any]) -> bool:
                     return True
             case ast.Assign(
                 targets=[ast.Name(id=name)],
-                value=ast.Subscript(value=ast.Attribute(attr="shape"), slice=ast.Constant(value=0)) | ast.Call(func=ast.Name(id="len")),
+                value=ast.Subscript(value=ast.Attribute(attr="shape"), slice=ast.Constant(value=0))
+                | ast.Call(func=ast.Name(id="len")),
             ):
                 if SAMPLES.fullmatch(name.lower()):
                     return True

@@ -46,6 +46,12 @@ BACKWARD = _words(
 ACCUMULATE = ("accgradparameters", "accumulategradparameters")
 """Methods beside a backward of dx alone that leave dgamma and dbeta on the layer."""
 
+CLEAR = _words(
+    "zerograd zerograds zerogradparameters zerogradient zerogradients cleargrad cleargrads cleargradients resetgrad resetgrads "
+    "resetgradients"
+)
+"""Methods of a layer, or of its parameters, that take back gradients which add up over calls."""
+
 BUILD = _words(
     "build setinputshape setshape setsize initparams initializeparams initparameters initializeparameters initweights "
     "initializeweights initializeweightsandbiases resetparameters setup init initialize"
@@ -60,10 +66,10 @@ OPTIMIZER = _words("optimizer optimiser opt")
 
 SIZE = _words(
     "numfeatures nfeatures features infeatures numchannels nchannels channels inchannels inputsize inputdim indim size "
-    "inputshape shape paramshape numunits nunits units numunit hiddensize hiddendim numneurons nneurons neurons channel numchannel nch "
-    "planes filters numfilters nfeature numfeature nin nout ninputs noutputs numinputs numoutputs inputfeatures insize infeature "
-    "outfeatures outchannels outsize outputsize outputdim outdim featuresize featuredim layersize width depth dims ndim nhidden "
-    "dimension nfeat nf fanin dim c d n"
+    "inputshape shape paramshape numunits nunits units numunit hiddensize hiddendim numneurons nneurons neurons channel "
+    "numchannel nch planes filters numfilters nfeature numfeature nin nout ninputs noutputs numinputs numoutputs "
+    "inputfeatures insize infeature outfeatures outchannels outsize outputsize outputdim outdim featuresize featuredim "
+    "layersize width depth nhidden dimension nfeat nf fanin dim c d n"
 )
 """Constructor arguments that say how many channels there are."""
 
@@ -80,25 +86,25 @@ MOMENTUM = _words(
 GAMMA = ("gamma", "weight", "scale", "scaler", "gain", "gama", "bw", "g")
 BETA = ("beta", "bias", "shift", "offset", "bb", "b")
 RUNNING_MEAN = _words(
-    "runningmean movingmean movmean runningm runningmu movingmu avgmean avgmu averagemean overallave overallmean testmean storedmean "
-    "runningmeanx globalmean popmean populationmean emamean runmean meanrunning runningaverage meanavg averagemu inferencemean murunning "
-    "movingaverage movingaveragemean mumoving expmean rm mean mu"
+    "runningmean movingmean movmean runningm runningmu movingmu avgmean avgmu averagemean overallave overallmean testmean "
+    "storedmean runningmeanx globalmean popmean populationmean emamean runmean meanrunning runningaverage meanavg "
+    "averagemu inferencemean murunning movingaverage movingaveragemean mumoving expmean rm mean mu"
 )
 RUNNING_VAR = _words(
     "runningvar runningvariance movingvar movvar movingvariance runningv avgvar averagevar overallvar testvar storedvar "
-    "runningvarx globalvar globalvariance popvar populationvar populationvariance emavar runvar varrunning varavg averagevariance "
-    "inferencevar movingaveragevar movingaveragevariance runningsigma2 expvar rv variance var"
+    "runningvarx globalvar globalvariance popvar populationvar populationvariance emavar runvar varrunning varavg "
+    "averagevariance inferencevar movingaveragevar movingaveragevariance runningsigma2 expvar rv variance var"
 )
+"""Only variances: a running standard deviation is another quantity, and is not bound."""
+
 SHORT = frozenset(_words("mean mu var variance"))
 """Names of running statistics that belong to a batch as often: they count together, or in what is named for what it keeps."""
 
 KEEPERS = _words(
-    "running runningstats runningstatistics stats statistics batchstats state states bnstate moving movingstats averages ema buffers "
-    "population runningaverages avg"
+    "running runningstats runningstatistics stats statistics batchstats state states bnstate moving movingstats averages ema "
+    "buffers population runningaverages avg"
 )
-"""What holds running statistics and says so, under whatever names they have in it.
-
-Of running statistics only variances: a running standard deviation is another quantity, and is not bound."""
+"""What holds running statistics and says so, under whatever names they have in it."""
 
 CACHE = ("cache", "caches", "ctx", "context", "saved", "memory", "stash", "tape", "bncache", "state", "fwdcache", "forwardcache")
 """What a forward returns for its backward."""

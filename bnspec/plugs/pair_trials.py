@@ -60,7 +60,9 @@ def seen(pair: Pair, functions: Functions, backward: str) -> tuple[Pair, str]:
     moves = trained.moved or bool(trained.returned.state) or "momentum" in {*places, *pair.signature.closed}
     pair = replace(pair, returned=trained.returned, moves=moves)
     infers = bool(pair.signature.switch.found or pair.inference_signature is not None)
-    infers = infers and all(pair.places(role) or role in pair.signature.closed for role in STATE)  # others it keeps where none can see
+    infers = infers and all(
+        pair.places(role) or role in pair.signature.closed for role in STATE
+    )  # others it keeps where none can see
     if not (moves or infers) and set(STATE) <= places.keys():
         return replace(pair, inferred=trained.returned, trains=False), "there is no training to go back through"
     inferred = None
@@ -107,22 +109,21 @@ def _ask_layout(pair: Pair, functions: Functions, trial: Trial) -> None:
 
 def _mixes_channels(pair: Pair, functions: Functions, shape: Shape) -> bool:
     """Whether another second channel makes another y of the first; so it is said of what fails, too."""
+    trial = _forward(pair, functions, shape, training=True)
+    if not isinstance(trial, Trial):
+        return True
+    place = trial.returned.y
+
+    def first_channel(layer: Any, x: Array) -> Array:
+        layer.forward(x, training=True)
+        y = np.asarray(layer.returned if place is None else layer.returned[place])
+        return (y.T if pair.kind is COLUMNS else y)[:, 0].copy()
 
     def moved(layer: Any, x: Array) -> bool:
         other = x.copy()
         other[:, 1] = 7 - x[:, 1] ** 2
-        seen = []
-        for given in (x, other):
-            layer.forward(given, training=True)
-            value = layer.returned
-            y = np.asarray(value[trial_place] if isinstance(value, tuple) else value)
-            seen.append((y.T if pair.kind is COLUMNS else y)[:, 0].copy())
-        return not np.allclose(*seen)
+        return not np.allclose(first_channel(layer, x), first_channel(layer, other))
 
-    trial = _forward(pair, functions, shape, training=True)
-    if not isinstance(trial, Trial):
-        return True
-    trial_place = trial.returned.y or 0
     mixed = tried(_whole(pair), functions.scope, pair.known, moved, [shape])
     return isinstance(mixed, Exception) or mixed
 

@@ -26,7 +26,7 @@ def required_of(function: Callable[..., Any]) -> list[str]:
 
 
 def find_method(subject: type, aliases: Iterable[str]) -> str | None:
-    """The name of the class's first method known by one of the aliases, public ones first; what `object` and `type` have does not count."""
+    """The name of the class's first method known by one of the aliases, public ones first; what `object` has does not count."""
     methods = [name for name in dir(subject) if callable(inspect.getattr_static(subject, name))]
     return names.match(sorted(methods, key=lambda name: name.startswith("_")), aliases)
 

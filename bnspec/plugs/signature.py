@@ -92,8 +92,11 @@ def read_signature(found: Found) -> Signature | None:
 
 
 def _entries(function: Any, dicts: Sequence[str], by_role: Mapping[str, str]) -> dict[str, str]:
-    """Where the roles that are no arguments lie in our dict, by the texts in the function's code. Of the names of running statistics
-    those count that are no entry of a cache as well, as mu and var are, unless they are read from what is named for a state."""
+    """Where the roles that are no arguments lie in our dict, by the texts in the function's code.
+
+    Of the names of running statistics those count that are no entry of a cache as well, as mu and var are, unless they are read
+    from what is named for a state.
+    """
     said = [text for text in strings_of(function) if text.isidentifier()]
     keys = {role: names.match(said, _long(role, aliases)) for role, aliases in ROLES.items() if role not in by_role}
     for name in dicts:

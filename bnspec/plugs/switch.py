@@ -33,22 +33,21 @@ class Switch:
 
 
 def find_switch(label: str, layer: Any, forward: str, given: Collection[str] = ()) -> Switch:
-    """How `layer` is switched: by an argument of its forward, else by a forward for inference, by methods, by a global that its code
-    reads, by an attribute.
+    """How `layer` is switched: by an argument of its forward, else by a forward for inference, by methods, by a global that its
+    code reads, by an attribute.
 
     given   the arguments of forward that get parts of the setup
     """
     method = getattr(layer, forward)
     others = {one.name: one for one in parameters_of(method)[1:] if one.name not in given}
-    reached = f"self.bn.{forward}"
-    ways = (
-        lambda: by_argument(method, others),
-        lambda: _by_second_forward(layer, forward),
-        lambda: _by_methods(layer),
-        lambda: by_global(reached, *methods_reached(layer, forward)),
-        lambda: _by_attribute(layer),
+    switch = (
+        by_argument(method, others)
+        or _by_second_forward(layer, forward)
+        or _by_methods(layer)
+        or by_global(f"self.bn.{forward}", *methods_reached(layer, forward))
+        or _by_attribute(layer)
+        or Switch()
     )
-    switch = next((found for way in ways if (found := way()) is not None), Switch())
     argument = switch.argument.partition("=")[0].strip(", ")
     unknown = [one.name for one in others.values() if one.default is one.empty and one.name != argument]
     refuse_unknown(f"{label}.{forward} needs, besides x, the argument", unknown)
@@ -103,7 +102,11 @@ def _said_by_default(others: Mapping[str, inspect.Parameter]) -> str | None:
 
 def _enumeration(parameter: inspect.Parameter) -> type[Enum] | None:
     """The enumeration of which a mode is a member, by its default or by what is written behind its name."""
-    said = parameter.annotation if isinstance(parameter.default, str) or parameter.default is parameter.empty else type(parameter.default)
+    said = (
+        parameter.annotation
+        if isinstance(parameter.default, str) or parameter.default is parameter.empty
+        else type(parameter.default)
+    )
     return said if isinstance(said, type) and issubclass(said, Enum) and said is not Enum else None
 
 
@@ -112,7 +115,9 @@ def _by_member(name: str, kind: type[Enum], function: Any) -> Switch | None:
     reached = f"self.bn.{function.__name__}" if inspect.ismethod(function) else "Target"
     here = next((key for key, value in function.__globals__.items() if value is kind), "")
     members = {member.lower(): member for member in kind.__members__}
-    train, infer = (next((members[word] for word in words if word in members), "") for words in (names.TRAIN_WORDS, names.INFER_WORDS))
+    train, infer = (
+        next((members[word] for word in words if word in members), "") for words in (names.TRAIN_WORDS, names.INFER_WORDS)
+    )
     if not (here and train and infer):
         return None
     member = f'{reached}.__globals__["{here}"]["{train}" if training else "{infer}"]'
@@ -185,7 +190,9 @@ def _by_attribute(layer: Any) -> Switch | None:
         return Switch(before=f"self.bn.{name} = training", found=f".{name} = True|False")
     if name := names.match(flags, names.INFERENCE_FLAGS):
         return Switch(before=f"self.bn.{name} = not training", found=f".{name} = False|True")
-    if (name := names.match(flags, names.MODES)) and isinstance(getattr(layer, name), str):
+    words = (*names.TRAIN_WORDS, *names.INFER_WORDS)
+    said = [name for name in flags if isinstance(value := getattr(layer, name), str) and value.lower() in words]
+    if (name := names.match(flags, names.MODES) or next(iter(said), None)) and isinstance(getattr(layer, name), str):
         train, infer = mode_words(*(value for value in vars(type(layer)).values() if callable(value)))
         return Switch(before=f'self.bn.{name} = "{train}" if training else "{infer}"', found=f'.{name} = "{train}"|"{infer}"')
     return None

@@ -194,7 +194,7 @@ def _forward_lines(parts: Anatomy, *, is_module: bool) -> list[str]:
     before = "self.bn.train(training)" if is_module else parts.switch.before
     lines = [before] if before else []
     if parts.no_inference:
-        lines = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")']
+        lines = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")', *lines]
     lines += ["self.x = to_torch(x)", "self.x.requires_grad_(self.x.is_floating_point())"]
     if parts.switch is BY_GRAD_MODE:
         return [*lines, "with torch.set_grad_enabled(training):", f"    {call}"]
@@ -234,6 +234,8 @@ def _write(parts: Anatomy, learned: list[str], *, is_module: bool, is_own: bool)
             lines.append(f"    bn{place.text} = setup.{role}")
         elif place is not None and is_tensor(place.value) and place.value.numel() == CHANNELS:
             lines.append(f"    bn{place.text}.data = to_torch(setup.{role}).reshape(bn{place.text}.shape).clone()")
+            if not (is_module and place.text[1:] in parts.layer.state_dict()):  # which `to` leaves as it is
+                lines += ['elif setup.dtype == "float64":', f"    bn{place.text}.data = bn{place.text}.data.double()"]
         else:
             lines.append(f'    raise NotImplementedError("{parts.name} has no {role} to set")')
     return [*lines, *(f"bn{parts.values[role].text}.requires_grad_()" for role in learned if not is_module)]

@@ -104,8 +104,10 @@ def _in_keepers(subject: Any, aliases: tuple[str, ...], role: str) -> Iterator[P
         elif isinstance(kept, dict):
             if key := names.match((key for key in kept if isinstance(key, str) and _is_value(key, kept[key])), aliases):
                 yield _opened(f'.{holder}["{key}"]', kept[key])
-        elif hasattr(kept, "__dict__"):
-            if name := names.match((name for name, value in vars(kept).items() if _is_value(name, value)), aliases):
+        else:
+            if name := names.match(
+                (name for name, value in getattr(kept, "__dict__", {}).items() if _is_value(name, value)), aliases
+            ):
                 yield _opened(f".{holder}.{name}", getattr(kept, name))
 
 

@@ -153,6 +153,19 @@ class BetaGradientAddsUp(Steps):
         return self.summed
 
 
+@another_form(
+    ParameterGradientsAddUp,
+    "gamma",
+    right="dgamma is that of this backward",
+    wrong="dgamma += sum(dy x_hat), and nothing sets it back",
+)
+class GammaGradientAddsUp(Steps):
+    def accumulated(self, dgamma: Array, dbeta: Array) -> tuple[Array, Array]:
+        earlier = self.summed or (np.zeros_like(dgamma), np.zeros_like(dbeta))
+        self.summed = (earlier[0] + dgamma, dbeta)
+        return self.summed
+
+
 @known_bug(
     "backward-uses-first-forward",
     "backward belongs to the layer's first forward",

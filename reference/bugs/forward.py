@@ -62,6 +62,19 @@ class NormalizeWithUnbiasedVarOfOne(Steps):
         return mean, var * (m / (m - 1) if m > 1 else np.nan)
 
 
+@another_form(
+    NormalizeWithUnbiasedVar,
+    "everywhere",
+    damages="y_train running_var dx dgamma",
+    wrong="var = sum((x - mean)**2) / (m - 1), for y and for the running variance",
+    seen=("student code with torch.var(x, dims), which divides by m - 1",),
+)
+class UnbiasedVarEverywhere(Steps):
+    def batch_var(self, x: Array, mean: Array) -> Array:
+        m = values_a_channel(x)
+        return super().batch_var(x, mean) * (m / (m - 1) if m > 1 else np.nan)
+
+
 @known_bug(
     "fwd-train-normalises-with-running-stats",
     "training normalizes with the running statistics, just updated",

@@ -134,6 +134,18 @@ class DxVarianceWithMMinus1(Steps):
         return super().var_term(dy, kept) * dy.dtype.type(m / max(m - 1, 1))
 
 
+@another_form(
+    DxWithMMinus1,
+    "mean",
+    wrong="dx = gamma inv_std (dy - sum(dy) / (m - 1) - x_hat mean(dy x_hat))",
+    effect="With 2 values a channel what goes through the mean is doubled; sum(dx) is not 0.",
+)
+class DxMeanWithMMinus1(Steps):
+    def mean_term(self, dy: Array, kept: Kept) -> Array:
+        m = values_a_channel(dy)
+        return super().mean_term(dy, kept) * dy.dtype.type(m / max(m - 1, 1))
+
+
 @known_bug(
     "dx-divides-by-batch-count",
     "the means of dx divide by N on images",

@@ -38,20 +38,20 @@ def where(evidence: Evidence, deviating: Sequence[Place]) -> str:
     wrong = {place.script for place in deviating} & own
     right = own - wrong
     if not wrong:
-        return "Only in the counterexamples, and on none of the other inputs that were asked."
+        return "Seen only in the counterexamples, and on none of the other inputs that were asked."
     if not right:
-        return "On every input that was asked."
-    for feature in FEATURES:
+        return "Seen on every input that was asked."
+    for feature in FEATURES if min(len(wrong), len(right)) > 1 else ():
         some, others = ([feature.of(evidence.scripts[number]) for number in group] for group in (wrong, right))
         if np.isnan(some + others).any():
             continue
         if min(some) > max(others):
-            return _counted(f"Only {feature.much.format(min(some))}.")
+            return _counted(f"Seen only {feature.much.format(min(some))}.")
         if max(some) < min(others):
-            return _counted(f"Only {feature.little.format(max(some))}.")
+            return _counted(f"Seen only {feature.little.format(max(some))}.")
     few = list(dict.fromkeys(evidence.scripts[number].about for number in sorted(wrong)))[:FEW]
     among = "among them " if len(few) < len(wrong) else ""
-    return f"On {len(wrong)} of {len(wrong) + len(right)} inputs: {among}{'; '.join(few)}."
+    return f"Seen on {len(wrong)} of {len(wrong) + len(right)} inputs: {among}{'; '.join(few)}."
 
 
 def _counted(words: str) -> str:
@@ -146,3 +146,32 @@ FEATURES = (
     Feature(lambda script: float(_x(script).itemsize), "in dtypes of {:.0f} bytes and more", "in dtypes of {:.0f} bytes and fewer"),
 )
 """The features, the simplest first."""
+
+SIZES = ("1", "gamma", "sqrt(var + eps)", "sqrt(var)", "m", "N", "m / (m - 1)", "var", "eps", "var + eps")
+"""What a factor may be made of."""
+
+
+def sizes_of(script: Script, component: str) -> dict[str, Array]:
+    """The values of `SIZES` in the first forward of a script, (C,) each; var is that which normalizes."""
+    columns, layer = _columns(script), script.requests[0]
+    channels, m = columns.shape[1], len(columns)
+
+    def given(name: str, otherwise: float) -> Array:
+        return np.asarray(layer.arrays.get(name, np.full(channels, otherwise)), np.float64)
+
+    var = columns.var(0) if component != "y_infer" and _trains(script) else given("running_var", 1.0)
+    with np.errstate(all="ignore"):
+        eps = np.full(channels, _eps(script))
+        values = (
+            np.ones(channels),
+            given("gamma", 1.0),
+            np.sqrt(var + eps),
+            np.sqrt(var),
+            np.full(channels, float(m)),
+            np.full(channels, float(len(_x(script)))),
+            np.full(channels, np.float64(m) / (m - 1)),
+            var,
+            eps,
+            var + eps,
+        )
+    return dict(zip(SIZES, values, strict=True))

@@ -15,6 +15,9 @@ FEWEST = 3
 CONSEQUENT = ("state", "edge")
 """Components in which every mistake of a formula shows as well."""
 
+GRADIENTS = ("dx", "dgamma", "dbeta")
+"""Components that are derivatives of y."""
+
 MECHANICS = {"moved", "moved_mean", "moved_var", "weight", "update", "__init__"}
 """Steps that make the running averages, whatever the batch's statistics are."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import inf
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 from bnspec.convention import Convention
@@ -14,7 +14,8 @@ from bnspec.reference.bugs.catalogue import ALL
 from bnspec.reference.bugs.facts import Bug
 from bnspec.reference.bugs.questions import COMPONENTS
 from bnspec.reports.diagnosis.evidence import Evidence, Place
-from bnspec.reports.diagnosis.findings import Finding, Match, may_follow
+from bnspec.reports.diagnosis.findings import GRADIENTS, Finding, Match, may_follow
+from bnspec.reports.diagnosis.scripts import mode_of
 from bnspec.reports.diagnosis.signatures import recognised
 from bnspec.reports.diagnosis.zoo import in_one_mode
 
@@ -28,6 +29,9 @@ POSSIBLE: Mapping[str, tuple[Any, ...]] = {
     "running_var": ("biased", "unbiased"),
 }
 """What may have been measured wrong, and what it may be in truth."""
+
+MODES = {True: "y_train", False: "y_infer"}
+"""The output of each mode."""
 
 FIRST_LOOK = 4
 """Deviating observations by which bugs are chosen for a full look."""
@@ -44,7 +48,7 @@ RUNNERS_UP = 12
 
 @dataclass
 class Naming:
-    """The search for names among the bugs of `zoo`, for some seconds at most; what was not looked at by then stays open."""
+    """The search for names among the bugs of `zoo`, for some seconds of computing at most; what is left then stays open."""
 
     evidence: Evidence
     zoo: Sequence[Bug] = ALL
@@ -53,24 +57,28 @@ class Naming:
     consistent: Callable[..., bool] | None = None
     names: tuple[str, ...] = ()
     signed: tuple[str, ...] = ()
+    derived: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
     _others: tuple[Convention, list[Convention]] | None = None
 
     def __post_init__(self) -> None:
-        self._until = perf_counter() + self.seconds
+        self._until = process_time() + self.seconds
 
     def run(self) -> list[Finding]:
         """All components in their order. A component that is explained by what is named already is no finding."""
         for component in COMPONENTS:
             if component == "dtype" and self.declared.get("output_dtype") != "input":
                 continue  # wider answers are a choice, unless others are promised
-            while (deviating := self.deviating(component)) and perf_counter() < self._until:
+            while (deviating := self.deviating(component)) and process_time() < self._until:
                 if self._measured_wrong(component):
                     continue
                 finding = Finding(component, deviating, self._matches(deviating, component))
                 if not any(match.is_full for match in finding.matches):
                     self._recognise(finding)
                 finding.follows = self._follows(finding)
+                if finding.follows and component in GRADIENTS:
+                    self.derived = self.derived | {component}
+                    continue
                 self.findings.append(finding)
                 if not finding.is_named:
                     break
@@ -86,23 +94,32 @@ class Naming:
         return self.findings
 
     def _follows(self, finding: Finding) -> bool:
-        """Whether what deviates may come of a mistake in another component for which there is no name.
+        """Whether what deviates may come of a mistake in another component.
 
         A gradient does, where it is the derivative of the y that is computed, wrong as that is.
         """
+        if finding.component in GRADIENTS:
+            wrong = {other.component for other in self.findings}
+            modes = {mode_of(self.evidence.scripts[place.script], place.spot.step) for place in finding.deviating}
+            return all(MODES[mode] in wrong and self._is_derivative(finding.component, mode) for mode in modes)
         unnamed = {other.component for other in self.findings if not other.is_named}
-        mode = next((mode for mode in ("y_train", "y_infer") if mode in unnamed), None)
-        if finding.component in ("dx", "dgamma", "dbeta"):
-            return bool(self.consistent and mode and self.consistent(finding.component, training=mode == "y_train"))
         return bool(finding.leaders) and may_follow(finding.component, finding.leaders[0].bug, unnamed)
+
+    def _is_derivative(self, gradient: str, training: bool) -> bool:
+        return self.consistent is not None and self.consistent(gradient, training=training)
 
     def deviating(self, component: str) -> list[Place]:
         """The observations that what is named does not explain."""
         places = self.evidence.places.get(component, [])
-        return [place for place in places if not self._is_explained(place)]
+        return [place for place in places if not self.is_explained(place)]
 
-    def _is_explained(self, place: Place) -> bool:
-        """Whether it is as what is named makes it; of a bug of rounding also where it overflows as that one would."""
+    def is_explained(self, place: Place) -> bool:
+        """Whether it is as what is named makes it; of a bug of rounding also where it overflows as that one would.
+
+        Nor is there more to explain in gradients that are right for a wrong y, whenever they are asked for.
+        """
+        if place.spot.name in self.derived:
+            return True
         if self.evidence.reproduces(place, self.names) is not False:
             return True
         return bool(self.signed) and self.evidence.reproduces(place, (*self.names, *self.signed)) is True
@@ -146,7 +163,7 @@ class Naming:
         """The bugs that reproduce most, best first; under other conventions too, where what was measured explains nothing."""
         found = self._under(self.evidence.convention, deviating, component)
         if not any(match.is_full for match in found) and component in AVERAGED:
-            for convention in self._conventions() if perf_counter() < self._until else ():
+            for convention in self._conventions() if process_time() < self._until else ():
                 found += self._full_under(convention, deviating, component)
         for match in [match for match in found if match.is_full]:
             partly = [self._full(bug, component, match.convention) for bug in in_one_mode(match.bug)]

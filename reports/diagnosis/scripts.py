@@ -91,6 +91,12 @@ def _component(name: str, request: Message, calls: Sequence[str], alone: bool) -
     return name if request.op == "backward" else "y_train" if request.words["training"] == "1" else "y_infer"
 
 
+def mode_of(script: Script, step: int) -> bool:
+    """Whether the latest forward before this request was a training."""
+    earlier = script.requests[: step + 1]
+    return next((request.words["training"] == "1" for request in reversed(earlier) if request.op == "forward"), True)
+
+
 def script_of(trace: Sequence[Step], origin: str) -> Script:
     """The requests of a counterexample's trace."""
     asked = tuple(requests(trace))

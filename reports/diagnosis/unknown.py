@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bnspec.case import Array, to_columns
 from bnspec.reports.diagnosis.evidence import Evidence, Place
-from bnspec.reports.diagnosis.features import where
-from bnspec.reports.diagnosis.findings import Finding
+from bnspec.reports.diagnosis.features import SIZES, sizes_of, where
+from bnspec.reports.diagnosis.findings import FEWEST, Finding
 
 WORDS = {
     "y_train": "y in training",
@@ -29,6 +29,9 @@ WORDS = {
 
 ALIKE = 1e-3
 """Factors that differ by less are one factor."""
+
+POWERS = {1.0: "{}", -1.0: "1 / {}", 0.5: "the root of {}", -0.5: "1 / the root of {}", 2.0: "the square of {}"}
+"""Powers of a size that a factor may be."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,14 @@ def _how(evidence: Evidence, finding: Finding, names: tuple[str, ...]) -> str:
         return "has another shape or dtype than it should have"
     if any(np.isnan(pair.got).any() and not np.isnan(pair.want).any() for pair in pairs):
         return "is NaN where it should be a number"
-    return _as_factor(pairs) or _as_shift(pairs) or _as_line(pairs) or _as_elements(pairs)
+    return (
+        _as_trifle(pairs)
+        or _as_nothing(pairs)
+        or _as_factor(evidence, pairs)
+        or _as_shift(pairs)
+        or _as_line(pairs)
+        or _as_elements(pairs)
+    )
 
 
 def _pairs(evidence: Evidence, deviating: Sequence[Place], names: tuple[str, ...]) -> Iterator[Pair]:
@@ -89,14 +99,75 @@ def _pairs(evidence: Evidence, deviating: Sequence[Place], names: tuple[str, ...
         yield Pair(place, a.astype(np.float64), b.astype(np.float64), base)
 
 
-def _as_factor(pairs: Sequence[Pair]) -> str:
-    """Where all deviates from beta, or from 0, by a factor."""
+def _as_trifle(pairs: Sequence[Pair]) -> str:
+    """Where digits are missing, and the formula may well be right."""
+    off = max(float(np.nanmax(np.abs(pair.got - pair.want)) / (np.nanmax(np.abs(pair.want)) + 1e-300)) for pair in pairs)
+    return (
+        f"is off by {off:.1g} of its size at most: little for a wrong formula, and more than rounding explains"
+        if off < ALIKE
+        else ""
+    )
+
+
+def _as_nothing(pairs: Sequence[Pair]) -> str:
+    """Where nothing depends on the input."""
+    if any(np.abs(pair.got - pair.base).max() > ALIKE * np.abs(pair.want - pair.base).max() for pair in pairs):
+        return ""
+    return "is beta, whatever x is" if pairs[0].place.spot.name == "y" else "is 0"
+
+
+def _as_factor(evidence: Evidence, pairs: Sequence[Pair]) -> str:
+    """Where all deviates from beta, or from 0, by a factor; and which, if it is one that can be recognised."""
     factors = [_slope(pair.got - pair.base, pair.want - pair.base) for pair in pairs]
     if any(factor is None for factor in factors):
         return ""
     known = np.concatenate([factor for factor in factors if factor is not None])
+    known = known[np.isfinite(known)]
     about = " its distance from beta" if pairs[0].place.spot.name == "y" else ""
-    return f"is a multiple of what it should be:{about} {_range(known, 'times')}"
+    told = f"is a multiple of what it should be:{about} {_range(known, 'times')}"
+    sizes = [sizes_of(evidence.scripts[pair.place.script], pair.place.spot.component) for pair in pairs]
+    given = [factor for factor in factors if factor is not None]
+    if rule := _rule(given, sizes):
+        return f"{told}; the factor is {rule}"
+    within = _within(given, sizes) if pairs[0].place.spot.name == "y" else ""
+    return f"{told}, as if {within}" if within else told
+
+
+def _within(factors: Sequence[Array], sizes: Sequence[Mapping[str, Array]]) -> str:
+    """By what var, or eps, would have to be multiplied to give these factors of 1 / sqrt(var + eps); "" for nothing simple."""
+    factor = np.concatenate(list(factors))
+    size = {name: np.concatenate([one[name] for one in sizes]) for name in SIZES}
+    for changed, kept, words in (("var", "eps", "the variance were"), ("eps", "var", "eps were")):
+        with np.errstate(all="ignore"):
+            needed = (size["var + eps"] / factor**2 - size[kept]) / size[changed]
+            for name in SIZES:
+                for power, said in POWERS.items():
+                    share = size[name] ** power
+                    constant = float(np.median(needed / share))
+                    supposed = np.sqrt(size["var + eps"] / (constant * share * size[changed] + size[kept]))
+                    if len(factor) >= FEWEST and (np.abs(supposed - factor) <= ALIKE * np.abs(factor)).all():
+                        times = f"{_times(constant, name, said)} times what it is"
+                        return f"{words} {'0' if abs(constant) < ALIKE else times}"
+    return ""
+
+
+def _times(constant: float, name: str, said: str) -> str:
+    """A constant and a power of a size."""
+    if name == "1":
+        return f"{constant:.4g}"
+    return said.format(name) if abs(constant - 1) < ALIKE else f"{constant:.4g} {said.format(name)}"
+
+
+def _rule(factors: Sequence[Array], sizes: Sequence[Mapping[str, Array]]) -> str:
+    """What the factors of all inputs are, times a constant; "" for nothing simple."""
+    for name in SIZES:
+        for power, words in POWERS.items():
+            with np.errstate(all="ignore"):
+                every = np.concatenate([factor / size[name] ** power for factor, size in zip(factors, sizes, strict=True)])
+            if len(every) < FEWEST or not np.isfinite(every).all() or np.ptp(every) > ALIKE * np.abs(every).min():
+                continue
+            return _times(float(every.mean()), name, words)
+    return ""
 
 
 def _slope(got: Array, want: Array) -> Array | None:
@@ -106,7 +177,7 @@ def _slope(got: Array, want: Array) -> Array | None:
         factor = (got * want).sum(0) / power
         left = np.abs(got - factor * want).max(0) / np.sqrt(np.square(got).mean(0) + np.square(want).mean(0))
     usable = power > 0
-    return factor[usable] if (left[usable] < ALIKE).all() and usable.any() else None
+    return np.where(usable, factor, np.nan) if (left[usable] < ALIKE).all() and usable.all() else None
 
 
 def _as_shift(pairs: Sequence[Pair]) -> str:
@@ -131,13 +202,14 @@ def _as_line(pairs: Sequence[Pair]) -> str:
 
 def _as_elements(pairs: Sequence[Pair]) -> str:
     """Which channels and which places are wrong, where not all are."""
-    worst = max(pairs, key=lambda pair: float(np.nanmax(np.abs(pair.got - pair.want))))
+    furthest, largest = (float(np.nanmax(np.abs(part))) for part in (pairs[0].got - pairs[0].want, pairs[0].want))
+    size = f"off by up to {furthest:.2g} where {largest:.2g} is largest"
     off = [np.abs(pair.got - pair.want) > ALIKE * (np.abs(pair.want).max() + 1e-30) for pair in pairs]
     channels = [set(np.flatnonzero(some.any(0))) for some in off]
-    size = f"off by up to {float(np.nanmax(np.abs(worst.got - worst.want))):.2g} where {float(np.nanmax(np.abs(worst.want))):.2g} is largest"
-    if all(found <= {pair.got.shape[1] - 1} for found, pair in zip(channels, pairs, strict=True) if pair.got.shape[1] > 1):
+    wide = [(found, pair) for found, pair in zip(channels, pairs, strict=True) if pair.got.shape[1] > 1]
+    if wide and all(found <= {pair.got.shape[1] - 1} for found, pair in wide):
         return f"is wrong in the last channel only, {size}"
-    if all(found <= {0} for found in channels):
+    if wide and all(found <= {0} for found in channels):
         return f"is wrong in the first channel only, {size}"
     rows = [np.flatnonzero(some.any(1)) for some in off if len(some) > 1]
     if rows and all(len(found) <= 1 for found in rows):

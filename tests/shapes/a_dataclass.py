@@ -22,7 +22,7 @@ class BatchNorm:
         if train:
             n = len(x)
             self.running_mean += self.momentum * (mean - self.running_mean)
-            self.running_var += self.momentum * (var * n / (n - 1) - self.running_var)
+            self.running_var += self.momentum * (var * n / max(n - 1, 1) - self.running_var)
         self._kept = (x - mean) / np.sqrt(var + self.eps), np.sqrt(var + self.eps)
         return self.gamma * self._kept[0] + self.beta
 

@@ -16,6 +16,8 @@ class MyBatchNorm2d(nn.Module):
             mean = x.mean(dim=(0, 2, 3))
             var = x.var(dim=(0, 2, 3), unbiased=False)
             n = x.numel() / x.size(1)
+            if n < 2:
+                raise ValueError("more than one value per channel is needed in training")
             with torch.no_grad():
                 self.running_mean.mul_(1 - self.momentum).add_(self.momentum * mean)
                 self.running_var.mul_(1 - self.momentum).add_(self.momentum * var * n / (n - 1))
