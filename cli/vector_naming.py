@@ -66,7 +66,7 @@ def diagnoses(questions: Sequence[Asked], convention: Convention, explains: Sequ
     seen = _chosen([one for one in questions if one.answers and not one.faults])
     if not any(one.wrong for one in seen):
         return []
-    matches = [_match(bug, seen, convention) for bug in ALL if bug.kind == "formula"]
+    matches = [_match(bug, seen, convention) for bug in ALL if bug.kind == "formula" and _possible(bug, convention)]
     matches = sorted((one for one in matches if one.agrees), key=lambda one: (-one.agrees / one.of, -one.of))
     if not matches:
         return []
@@ -74,6 +74,11 @@ def diagnoses(questions: Sequence[Asked], convention: Convention, explains: Sequ
     rivals = {one.bug.slug for one in matches if one.agrees == one.of}
     confident = rivals == {best.bug.slug} and best.of >= FEWEST
     return [_diagnosis(matches, questions, confident=confident, seen=seen, explains=explains)]
+
+
+def _possible(bug: Bug, convention: Convention) -> bool:
+    """Whether the bug can show in this convention, one value a channel being answered."""
+    return all(getattr(convention, choice) == value for choice, value in bug.under.items())
 
 
 def _chosen(questions: Sequence[Asked]) -> list[Seen]:
@@ -111,8 +116,8 @@ def _alike(asked: Asked, simulated: Sequence[Outcome], number: int, name: str) -
     right = getattr(truth.exact, name)
     limit = getattr(truth.bounds[conformance_grade(truth.case.dtype)], name)
     larger = np.fmax(1.0, np.abs(want) / np.fmax(np.abs(right), np.abs(right).max() * 2.0**-10))
-    floor = np.abs(want) * 2.0**-50
-    return not bool((compared(got, want, SLACK * limit * larger + floor, truth.case.dtype)[2] > 1).any())
+    tolerance = np.nan_to_num(SLACK * limit * larger + np.abs(want) * 2.0**-50, nan=0.0, posinf=np.inf)
+    return not bool((compared(got, want, tolerance, truth.case.dtype)[2] > 1).any())
 
 
 def _columns(truth: Truth, outcome: Outcome, name: str) -> Array:

@@ -257,6 +257,23 @@ def test_a_backward_that_cannot_be_called_is_left_out_and_named(tmp_path: Path) 
     assert not hasattr(bound.layer(setup()), "backward")
 
 
+def test_statistics_in_a_global_are_nobodys_layer(tmp_path: Path) -> None:
+    text = """
+import numpy as np
+running_mean, running_var = np.zeros(3), np.ones(3)
+def batch_norm(x, gamma, beta, training, eps=1e-5):
+    global running_mean, running_var
+    mean, var = (x.mean(0), x.var(0)) if training else (running_mean, running_var)
+    if training:
+        running_mean, running_var = 0.9 * running_mean + 0.1 * mean, 0.9 * running_var + 0.1 * var
+    return gamma * (x - mean) / np.sqrt(var + eps) + beta
+"""
+    assert sentence(tmp_path, text) == (
+        "theirs.py:batch_norm keeps running_mean in a global, which all its layers would share; take it as an argument, or write "
+        "an adapter that gives each layer its own:"
+    )
+
+
 def test_a_failing_backward_stays_its_own_failure(tmp_path: Path) -> None:
     layer = bind(tmp_path, COURSE.replace("    dgamma, dbeta =", "    raise ValueError('not yet')\n    dgamma, dbeta =")).layer(
         setup()

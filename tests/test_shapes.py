@@ -114,6 +114,55 @@ def test_what_needs_one_line_says_which(shape: Shape, monkeypatch: pytest.Monkey
     assert not skeleton or "class Adapter" in skeleton
 
 
+KNOWN = "mu, var = self.running_mean, self.running_var"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by"),
+    [
+        (KNOWN, "mu, var = self.latest"),
+        (KNOWN, "mu, var = x.mean(axis=0), x.var(axis=0)"),
+        ("var = x.var(axis=0)\n", "var = x.var(axis=0)\n            self.running_mean = mu\n"),
+        ("self.running_var = self.momentum * self.running_var + (1 - self.momentum) * var", "pass"),
+    ],
+    ids=["latest batch", "own batch", "without memory", "never updated"],
+)
+def test_a_mistake_in_what_inference_goes_by_is_no_state_that_cannot_be_given(
+    replaced: str, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = SHAPES["boolean_flag"].source.replace("        self.std", "        self.latest = mu, var\n        self.std")
+    assert replaced in text
+    (tmp_path / "mistaken.py").write_text(text.replace(replaced, by), encoding="utf-8")
+    subject = bound("mistaken.py", tmp_path, monkeypatch)
+    assert "running" in subject.scope
+    assert not is_right(subject)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (
+            "get_ipython().run_line_magic('matplotlib', 'inline')",
+            "take out the commands of the notebook that this was (exported.py, line 1)",
+        ),
+        ("import matplotlib.of_nobody", "could not be imported: ModuleNotFoundError: No module named "),
+        ("%matplotlib inline", "could not be imported: SyntaxError: invalid syntax (exported.py, line 1)"),
+        (
+            "data = open('train.csv')",
+            "could not be imported: FileNotFoundError: [Errno 2] No such file or directory: 'train.csv' (exported.py, ",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_opened_says_why_in_one_sentence(
+    line: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "exported.py").write_text(f"{line}\n{SHAPES['boolean_flag'].source}", encoding="utf-8")
+    with pytest.raises(TargetError) as refused:
+        bound("exported.py", tmp_path, monkeypatch)
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 def test_nine_in_ten_need_no_line_at_all() -> None:
     without = [shape for shape in SHAPES.values() if not shape.words]
     assert len(SHAPES) >= 60

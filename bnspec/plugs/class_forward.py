@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,23 +27,33 @@ OTHER_STATISTICS = (0.5, 3.0)
 
 
 def forward_seen(parts: Anatomy) -> tuple[Anatomy, Calls]:
-    """What a first forward shows: what it returns, whether it wants lists, and which arrays it makes."""
+    """What a first forward shows: what it returns, whether it wants lists, and which arrays it makes.
+
+    Raises `TargetError` where it fails and the size that the layer was made with was a guess.
+    """
     whole = Calls(returns_more=True)
     more = tried(text_of(parts, whole), parts.scope, parts.known, _extras)
-    lists = isinstance(more, Exception)
-    if lists:
-        with_lists = tried(text_of(parts, replace(whole, lists=True)), parts.scope, parts.known, _extras)
-        lists, more = not isinstance(with_lists, Exception), with_lists if not isinstance(with_lists, Exception) else more
-    if isinstance(more, Exception) and not isinstance(more, NotTried) and parts.constructor.guessed:
-        size = parts.constructor.arguments["size"]
-        raise TargetError(
-            f"{parts.label} needs the constructor argument {size!r}, which is not the number of channels "
-            f"({type(more).__name__}: {more}); "
-            f'say how it is made: {parts.label}(make="{parts.name}({size}=...)"), with {{channels}} for the number of channels'
-        )
-    calls = Calls(returns_more=not isinstance(more, Exception) and more is not None, lists=lists)
+    with_lists = tried(text_of(parts, replace(whole, lists=True)), parts.scope, parts.known, _extras) if _failed(more) else None
+    lists = _failed(more) and not _failed(with_lists)
+    more = with_lists if lists else more
+    if _failed(more) and parts.constructor.guessed:
+        _ask_how_it_is_made(parts, more)
+    calls = Calls(returns_more=isinstance(more, int), lists=lists)
     arrays = [role for role in PAIRED if role not in {*parts.constructor.arguments, *parts.constructor.closed, *parts.passed}]
     return (parts, calls) if is_whole(parts.values, CHANNELS, arrays) else _started(parts, calls, arrays)
+
+
+def _failed(result: Any) -> bool:
+    return isinstance(result, Exception) and not isinstance(result, NotTried)
+
+
+def _ask_how_it_is_made(parts: Anatomy, failure: Any) -> NoReturn:
+    size = parts.constructor.arguments["size"]
+    raise TargetError(
+        f"{parts.label} needs the constructor argument {size!r}, which is not the number of channels "
+        f"({type(failure).__name__}: {failure}); say how it is made: "
+        f'{parts.label}(make="{parts.name}({size}=...)"), with {{channels}} for the number of channels'
+    )
 
 
 def _started(parts: Anatomy, calls: Calls, arrays: Sequence[str]) -> tuple[Anatomy, Calls]:

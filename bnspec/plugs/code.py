@@ -148,6 +148,8 @@ def _explained(error: BaseException, file: str = "") -> str:
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<")]
     own = [frame for frame in frames if Path(frame.filename).name == file] or frames
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, NameError) and error.name == "get_ipython":
+        said += "; take out the commands of the notebook that this was"
     return f"{said} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else said
 
 

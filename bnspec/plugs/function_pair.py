@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bnspec.plugs.adapter import Binding, TargetError
+from bnspec.plugs.adapter import SKELETON, Binding, TargetError
 from bnspec.plugs.layouts import documents_columns
 from bnspec.plugs.pair import ARRAYS, COLUMNS, IMAGES, LISTS, TENSORS_IN, Kind, Pair
 from bnspec.plugs.pair_text import text_of
 from bnspec.plugs.pair_trials import Functions, seen
-from bnspec.plugs.reading import codes_of, parameters_of
+from bnspec.plugs.reading import codes_of, globals_kept, parameters_of
 from bnspec.plugs.siblings import OPTIONS, Family, family_of, is_function
 from bnspec.plugs.signature import Signature, read_signature
 from bnspec.plugs.target import Found
@@ -35,6 +35,11 @@ def bind(found: Found) -> Binding | None:
     signature = read_signature(inner)
     if signature is None:
         return None
+    if kept := next(globals_kept(inner.subject), None):
+        raise TargetError(
+            f"{found.label} keeps {kept} in a global, which all its layers would share; take it as an argument, or write "
+            f"an adapter that gives each layer its own:\n\n{SKELETON}"
+        )
     members = {kind: name for kind, name in vars(family).items() if name}
     texts = {kind: f"Target.{name}" if is_class else kind.capitalize() for kind, name in members.items()}
     pair = Pair(

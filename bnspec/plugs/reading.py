@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from types import CodeType
@@ -51,6 +52,12 @@ def codes_of(*functions: Any) -> Iterator[CodeType]:
         yield code
         called = [function.__globals__.get(name) for name in code.co_names]
         waiting += [one for one in called if inspect.isfunction(one) and "site-packages" not in one.__code__.co_filename]
+
+
+def globals_kept(function: Any) -> Iterator[str]:
+    """The names of the globals that the function, or one beside it that it calls, gives new values."""
+    for code in codes_of(function):
+        yield from (step.argval for step in dis.get_instructions(code) if step.opname == "STORE_GLOBAL")
 
 
 def strings_of(*functions: Any) -> list[str]:

@@ -12,7 +12,7 @@ from bnspec.plugs import names
 from bnspec.plugs.adapter import SKELETON, Binding, TargetError, indented
 from bnspec.plugs.anatomy import Anatomy, dissect
 from bnspec.plugs.constructor import CHANNELS, ROLES
-from bnspec.plugs.reading import codes_of, find_method
+from bnspec.plugs.reading import codes_of, find_method, refuse_unknown
 from bnspec.plugs.states import whole_lines
 from bnspec.plugs.switch import Switch
 from bnspec.plugs.target import Found
@@ -142,6 +142,8 @@ def _is_tuple(layer: Any, x: Array) -> bool:
 
 def _refuse(parts: Anatomy, found: Found, *, is_module: bool) -> None:
     """Raise `TargetError` for what looks like a layer but cannot be asked as one."""
+    given = [name for name in parts.passed.values() if name in parts.needed]
+    refuse_unknown(f"{parts.label}.{parts.forward} keeps torch tensors, and needs in each call the argument", given)
     if found.gradients:
         raise TargetError(f"{parts.label}: the gradients are autograd's, and need no returns=")
     if any(type(place.value).__name__.startswith("Uninitialized") for place in parts.values.values()):
@@ -165,7 +167,9 @@ def _body(parts: Anatomy, learned: list[str], *, is_module: bool, is_own: bool) 
         forward=indented(2, *_forward_lines(parts, is_module=is_module)),
         backward=indented(2, *_backward_lines(parts, learned)),
         more=indented(1, *_running_lines(parts), *whole_lines(parts.layer)),
-        construct=indented(2, *parts.constructor.lines(), *_write(parts, learned, is_module=is_module, is_own=is_own)),
+        construct=indented(
+            2, *parts.constructor.lines(), *parts.build.lines, *_write(parts, learned, is_module=is_module, is_own=is_own)
+        ),
     )
 
 

@@ -72,10 +72,10 @@ def percent(share: float) -> str:
 
 
 def consequence(bug: Bug, convention: Convention) -> str:
-    """The consequence in a sentence: at n = 8, and what is left of it at n = 512; "" where it cannot be computed."""
-    if bug.kind == "rounding":
-        return bug.effect
+    """The consequence: at n = 8, and what is left of it at n = 512; in words where there is no number to it."""
     try:
+        if bug.kind == "rounding":
+            return _under_its_own_question(bug, convention)
         small, large = (list(_changes(bug, convention, size)) for size in (SMALL, LARGE))
     except (ValueError, ArithmeticError, NotOffered):
         return bug.effect

@@ -8,6 +8,7 @@ from bnspec.convention import Convention
 from bnspec.reference.bugs.facts import Bug
 from bnspec.reports.diagnosis.evidence import Place
 from bnspec.reports.diagnosis.tolerance import Laxity
+from bnspec.reports.diagnosis.zoo import InOneMode
 
 FEWEST = 3
 """Observations that a name must rest on."""
@@ -60,7 +61,8 @@ class Finding:
         """The matches that are full and explain most; more than one where they cannot be told apart."""
         full = [match for match in self.matches if match.is_full]
         best = [match for match in full if match.whole == full[0].whole]
-        return [match for match in best if match.bug.under] or best  # of two alike, the one that is about this convention
+        written = [match for match in best if not isinstance(match.bug, InOneMode)] or best
+        return [match for match in written if match.bug.under] or written  # of two alike, the one about this convention
 
     @property
     def is_named(self) -> bool:
