@@ -45,10 +45,14 @@ SHAPES = ("pair", "module", "class")
 
 KINDS = ("bugs", "left-out", "pairs", "correct", "corpus")
 
-EPS = frozenset({"fwd-eps-missing", "fwd-eps-missing-in-eval"})
+ALIKE = (
+    {"fwd-eps-missing", "fwd-eps-missing-in-eval"},
+    {"fwd-training-kwarg-ignored", "mode-flag-inverted"},
+    {"rs-replaced-by-last-batch", "cma-counter-stuck"},
+)
+"""Bugs that are the same mistake in both modes and in one of them, or under two conventions: without the one the other is right."""
 
-KIN = dict.fromkeys(EPS, EPS)
-"""Bugs that are the same mistake in both modes and in one of them: without the one the other is the right name."""
+KIN = {name: frozenset(alike) for alike in ALIKE for name in alike}
 
 PAIRS = 60
 """Pairs of bugs that are drawn."""

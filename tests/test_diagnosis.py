@@ -17,7 +17,7 @@ from bnspec.protocol import Message
 from bnspec.reference.bugs.catalogue import ALL, BUGS, bug
 from bnspec.reports.diagnosis.consequence import consequence
 from bnspec.reports.diagnosis.diagnose import diagnose
-from bnspec.reports.diagnosis.findings import slug
+from bnspec.reports.diagnosis.findings import may_follow, slug
 from bnspec.reports.diagnosis.scripts import Script, spots
 from bnspec.reports.diagnosis.tolerance import agree
 from bnspec.reports.diagnosis.zoo import in_one_mode, known, made_with
@@ -135,6 +135,13 @@ def test_a_slow_implementation_is_not_asked_for_a_cause(tmp_path: Path) -> None:
     (tmp_path / "student.py").write_text(text)
     outcome = command.diagnosed(Outcome(record), Options(in_process=True))
     assert "no cause was looked for: a call takes 0.1" in outcome.record.warnings[-1]
+
+
+def test_what_is_wrong_in_the_running_mean_without_a_name_is_none_in_the_variance() -> None:
+    swapped = bug("rv-momentum-swapped")
+    assert may_follow("running_var", swapped, {"running_mean"})
+    assert not may_follow("running_var", swapped, {"y_train"})
+    assert may_follow("running_var", bug("rv-bessel-inverted"), {"y_train"})
 
 
 @pytest.mark.parametrize("name", ["rv-biased", "rv-unbiased-where-biased-promised", "eval-bessel-again"])

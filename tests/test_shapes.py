@@ -138,6 +138,20 @@ def test_a_mistake_in_what_inference_goes_by_is_no_state_that_cannot_be_given(
     assert not is_right(subject)
 
 
+def test_a_backward_that_spoils_gamma_is_no_training_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = SHAPES["boolean_flag"].source.replace(
+        "return self.gamma / self.std * (", "self.gamma /= self.std\n        return self.gamma * ("
+    )
+    (tmp_path / "mistaken.py").write_text(text, encoding="utf-8")
+    subject = bound("mistaken.py", tmp_path, monkeypatch)
+    with on_stage(Stage(subject, "float64")):
+        case = build((5, 3), 11, 7, kappas=(0.0,), spreads=(2.0,))
+        layer = subject.layer(case)
+        first = layer.forward(case.x, training=True)
+        layer.backward(case.dy)
+        assert (layer.forward(case.x, training=True) != first).any()
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [

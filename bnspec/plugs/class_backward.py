@@ -42,6 +42,8 @@ def with_backward(parts: Anatomy, calls: Calls, found: Found) -> Calls:
     if order is None:
         return calls
     full = replace(full, order=order, updates=moved, rate=_rate(parts) if moved else "", recorded=bool(moved and parts.build.needs))
+    if len(moved) == 1 and not full.steps:  # no training step moves gamma alone: whatever does that is for the laws
+        full = replace(full, updates=())
     if order != ALONE or full.steps:
         return full
     places = _gradient_places(parts, layer)

@@ -27,18 +27,19 @@ OTHER_STATISTICS = (0.5, 3.0)
 
 
 def forward_seen(parts: Anatomy) -> tuple[Anatomy, Calls]:
-    """What a first forward shows: what it returns, whether it wants lists, and which arrays it makes.
+    """What a first forward shows: what it returns, which arrays it makes, and where arrays (N, C) fail, whether (C, N) or lists do.
 
     Raises `TargetError` where it fails and the size that the layer was made with was a guess.
     """
     whole = Calls(returns_more=True)
-    more = tried(text_of(parts, whole), parts.scope, parts.known, _extras)
-    with_lists = tried(text_of(parts, replace(whole, lists=True)), parts.scope, parts.known, _extras) if _failed(more) else None
-    lists = _failed(more) and not _failed(with_lists)
-    more = with_lists if lists else more
+    ways = ((parts, whole), (replace(parts, layout=parts.layout or "CN"), whole), (parts, replace(whole, lists=True)))
+    first = (*ways[0], tried(text_of(*ways[0]), parts.scope, parts.known, _extras))
+    others = ways[1:] if _failed(first[2]) else ()
+    results = [first, *((*way, tried(text_of(*way), parts.scope, parts.known, _extras)) for way in others)]
+    parts, calls, more = next((one for one in results if not _failed(one[2])), results[0])
     if _failed(more) and parts.constructor.guessed:
         _ask_how_it_is_made(parts, more)
-    calls = Calls(returns_more=isinstance(more, int), lists=lists)
+    calls = replace(calls, returns_more=isinstance(more, int))
     arrays = [role for role in PAIRED if role not in {*parts.constructor.arguments, *parts.constructor.closed, *parts.passed}]
     return (parts, calls) if is_whole(parts.values, CHANNELS, arrays) else _started(parts, calls, arrays)
 

@@ -93,11 +93,11 @@ RUNNING_MEAN = _words(
 RUNNING_VAR = _words(
     "runningvar runningvariance movingvar movvar movingvariance runningv avgvar averagevar overallvar testvar storedvar "
     "runningvarx globalvar globalvariance popvar populationvar populationvariance emavar runvar varrunning varavg "
-    "averagevariance inferencevar movingaveragevar movingaveragevariance runningsigma2 expvar rv variance var"
+    "averagevariance inferencevar movingaveragevar movingaveragevariance runningsigma2 expvar rv variance var sigma2 sigmasq"
 )
 """Only variances: a running standard deviation is another quantity, and is not bound."""
 
-SHORT = frozenset(_words("mean mu var variance"))
+SHORT = frozenset(_words("mean mu var variance sigma2 sigmasq"))
 """Names of running statistics that belong to a batch as often: they count together, or in what is named for what it keeps."""
 
 KEEPERS = _words(

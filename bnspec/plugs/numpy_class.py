@@ -46,7 +46,7 @@ def _assumed(parts: Anatomy, calls: Calls, found: Found) -> str:
         [
             *(["y is the first of what forward returns"] if calls.returns_more else []),
             *(["a returned triple is dx, dgamma, dbeta"] if documented else []),
-            *(["features come first, x is (C, N), since its arrays are (C, 1)"] if parts.columns else []),
+            *(["features come first: x is (C, N)"] if parts.columns else []),
             *(["x goes in as plain lists"] if calls.lists else []),
             *(["what its backward does to the parameters is undone"] if calls.updates else []),
             "x goes in as it is, whatever its rank; so does momentum, its meaning is measured",

@@ -19,6 +19,7 @@ from bnspec.convention import Convention
 from bnspec.plugs import half_parameters
 from bnspec.plugs.faults import BudgetSpent, Fault
 from bnspec.plugs.offers import USUAL, answered, find_dtypes, find_ranks, first_samples, pair_case
+from bnspec.plugs.starts import find_start
 from bnspec.plugs.subject import Answer, Subject
 
 MOMENTA = (USUAL["momentum"], 0.875)
@@ -56,7 +57,7 @@ def measure(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[str]
     measured.dtypes = find_dtypes(subject, dtypes)
     dtype = next((name for name, refused in measured.dtypes.items() if not refused and name not in HALF_DTYPES), "float32")
     settle(affine=not {"gamma", "beta"} <= set(subject.withheld))
-    settle(**_start(subject, dtype))
+    settle(**find_start(subject, dtype))
     _fix(subject, dtype, declared)
     trains = "train" in subject.scope
     settle(**(_defaults(subject, dtype) if trains else {}))
@@ -71,34 +72,6 @@ def measure(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[str]
         kept = ", ".join(f"{name} = {value:g}" for name, value in subject.fixed.items())
         measured.warnings.append(f"it is asked only with {kept}, since it does not let itself be given another value")
     return measured
-
-
-def _start(subject: Subject, dtype: str) -> dict[str, Any]:
-    """The running statistics of a fresh layer that was given none."""
-    if "running" not in subject.scope:
-        return {}
-    subject.begin()
-    try:
-        mean, var = subject.layer(pair_case(subject, dtype), own_state=True).running()
-    except (Fault, BudgetSpent):
-        return _start_seen(subject, dtype)
-    return {"running_start": [float(mean[0]), float(var[0])]}
-
-
-def _start_seen(subject: Subject, dtype: str) -> dict[str, Any]:
-    """The same of a layer that shows no statistics yet, from what a first inference makes of two values."""
-    case = pair_case(subject, dtype)
-    subject.begin()
-    try:
-        y = subject.layer(case, own_state=True).forward(case.x, training=False).astype(float)
-    except (Fault, BudgetSpent):
-        return {}
-    low, high = float(case.x.min()), float(case.x.max())
-    slope = (float(y.max()) - float(y.min())) / (high - low)
-    if not 0 < slope < np.inf:
-        return {}
-    mean, var = low - float(y.min()) / slope, 1 / slope**2 - case.eps
-    return {"running_start": [round(mean, 3) + 0.0, max(round(var, 3) + 0.0, 0.0)]}
 
 
 def _fix(subject: Subject, dtype: str, declared: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ class Switch:
 
 
 def find_switch(label: str, layer: Any, forward: str, given: Collection[str] = ()) -> Switch:
-    """How `layer` is switched: by an argument of its forward, else by a forward for inference, by methods, by a global that its
+    """How `layer` is switched: by an argument of its forward, else by methods, by a forward for inference, by a global that its
     code reads, by an attribute.
 
     given   the arguments of forward that get parts of the setup
@@ -42,8 +42,8 @@ def find_switch(label: str, layer: Any, forward: str, given: Collection[str] = (
     others = {one.name: one for one in parameters_of(method)[1:] if one.name not in given}
     switch = (
         by_argument(method, others)
-        or _by_second_forward(layer, forward)
         or _by_methods(layer)
+        or _by_second_forward(layer, forward)
         or by_global(f"self.bn.{forward}", *methods_reached(layer, forward))
         or _by_attribute(layer)
         or Switch()

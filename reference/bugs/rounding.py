@@ -73,6 +73,7 @@ class OnePassVarianceMagnitude(Steps):
     exposes=Question("|mean| 3,000 times the deviation, in float32", **FAR),
     laws="values_far_from_zero_keep_their_digits zero_mean_and_unit_variance_after_normalization",
     kind="rounding",
+    same_as="var-one-pass-clamped",
 )
 class VarianceFromTwoSums(Steps):
     def batch_var(self, x: Array, mean: Array) -> Array:

@@ -114,7 +114,7 @@ class MomentumIgnored(Steps):
     seen="pytorch/pytorch #96136; pytorch/pytorch #62471; Tencent/YOLO-Master #262; pytorch-pfn-extras #117",
     exposes=Question("forward, backward, and then the running statistics"),
     laws="backward_leaves_the_running_statistics_alone any_order_of_calls_follows_the_model",
-    shapes=("class", "module"),
+    shapes=("class",),
 )
 class UpdatedAgainInBackward(Steps):
     def differentiate(self, dy: Array) -> tuple[Array, Array, Array]:

@@ -81,4 +81,6 @@ def may_follow(component: str, bug: Bug, unnamed: set[str]) -> bool:
     """Whether what a bug reproduces may be the consequence of a mistake in another component for which there is no name."""
     if component in CONSEQUENT:
         return bool(unnamed) and not set(bug.damages) <= {*CONSEQUENT, "purity", "dtype"}
+    if component == "running_var" and "running_mean" in unnamed:
+        return True  # both are moved by the same lines
     return component in ("running_mean", "running_var") and "y_train" in unnamed and not bug.overrides <= MECHANICS
