@@ -73,7 +73,7 @@ def check(
     save_adapter
         Write into this file how the target was called: an adapter, to be read, changed, and checked instead.
     profile
-        How many cases a property gets: 20, 300 or 10,000.
+        How many cases a property gets: 16, 300 or 10,000.
     seed
         The same seed asks the same cases.
     dtype

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bnspec.properties.rows import Row
     from bnspec.properties.session import Session
 
-PROFILES = {"smoke": 20, "standard": 300, "deep": 10_000}
+PROFILES = {"smoke": 16, "standard": 300, "deep": 10_000}
 """Cases a property, before its own share."""
 
 

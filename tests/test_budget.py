@@ -9,6 +9,7 @@ import pytest
 
 from bnspec.cli.runner import Options, run
 from bnspec.properties.budget import FEWEST_EXAMPLES, Patience, affordable, pace_of, reduced
+from bnspec.properties.plugin import PROFILES
 from bnspec.reports.record import Record
 
 SLOW = """
@@ -95,12 +96,12 @@ def asked(target: str, max_seconds: float) -> Record:
 def test_a_slow_implementation_gets_fewer_cases_and_says_so(tmp_path: Path) -> None:
     record = asked(written(tmp_path, SLOW.format(seconds=0.05)), 60.0)
     assert record.verdict == "conformant"
-    assert max(row.examples for row in record.results) < 25
+    assert max(row.examples for row in record.results) < PROFILES["smoke"]
     assert any(warning.startswith("slow: a call takes about") for warning in record.warnings)
 
 
 def test_a_run_out_of_time_is_cut_and_inconclusive(tmp_path: Path) -> None:
-    record = asked(written(tmp_path, SLOW.format(seconds=0.05)), 4.0)
+    record = asked(written(tmp_path, SLOW.format(seconds=0.05)), 2.0)
     cut = [row for row in record.results if row.status == "cut"]
     assert record.verdict == "inconclusive"
     assert cut
