@@ -61,6 +61,10 @@ class NormalizeWithUnbiasedVarOfOne(Steps):
         m = values_a_channel(x)
         return mean, var * (m / (m - 1) if m > 1 else np.nan)
 
+    def stored_var(self, var: Array, x: Array) -> Array:
+        unbiased = self.convention.variance_factor(2, x.ndim) != 1  # then it is the same variance that is kept
+        return var * np.nan if unbiased and values_a_channel(x) == 1 else super().stored_var(var, x)
+
 
 @another_form(
     NormalizeWithUnbiasedVar,

@@ -90,8 +90,14 @@ def _positions(script: Script) -> float:
 def conditioned(script: Script) -> float:
     """The largest |mean| / deviation of a channel of its x."""
     columns = _columns(script)
+    return _largest_ratio(columns.mean(0), columns.std(0)) if columns.size else 0.0
+
+
+def _largest_ratio(values: Array, deviations: Array) -> float:
+    """The largest |value| / deviation that is a number; 0 where none is."""
     with np.errstate(all="ignore"):
-        return float(np.nanmax(np.abs(columns.mean(0)) / columns.std(0))) if columns.size else 0.0
+        ratios = np.abs(values) / deviations
+    return float(np.max(ratios, initial=0.0, where=~np.isnan(ratios)))
 
 
 def _spread(script: Script) -> float:
@@ -115,8 +121,7 @@ def _given(name: str, usual: float) -> Callable[[Script], float]:
 
 def _outlying(script: Script) -> float:
     columns = _columns(script)
-    with np.errstate(all="ignore"):
-        return float(np.nanmax(np.abs(columns - columns.mean(0)) / columns.std(0))) if columns.size else 0.0
+    return _largest_ratio(columns - columns.mean(0), columns.std(0)) if columns.size else 0.0
 
 
 def _trains(script: Script) -> float:
