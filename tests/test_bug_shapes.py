@@ -16,7 +16,7 @@ from bnspec.convention import TORCH, Convention
 from bnspec.implementation import Layer, Setup
 from bnspec.plugs.load import load
 from bnspec.reference.bugs import correct, shapes
-from bnspec.reference.bugs.catalogue import ALL, BUGS, batch_norm_with, bug
+from bnspec.reference.bugs.catalogue import ALL, BUGS, BY_NAME, batch_norm_with, bug
 from bnspec.reference.bugs.facts import SHAPES
 from bnspec.reference.bugs.questions import Question, damaged
 
@@ -114,3 +114,14 @@ def test_the_command_writes_a_file_to_try_and_what_it_must_declare(tmp_path: Pat
     assert 'steps_with("momentum-swapped")' in file.read_text()
     assert command.write("cma-off-by-one", file, "pair") == 2
     assert "cannot happen in a pair" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", ["class", "pair"])
+def test_what_is_bound_does_not_depend_on_what_is_wrong(shape: str, tmp_path: Path) -> None:
+    file = tmp_path / "subject.py"
+    file.write_text(shapes.source((), shape))
+    right = load(f"{file}:{shapes.NAMES[shape]}").bound
+    for number, name in enumerate(name for name, one in BY_NAME.items() if shape in one.shapes):
+        wrong = tmp_path / f"subject{number}.py"
+        wrong.write_text(shapes.source((name,), shape))
+        assert load(f"{wrong}:{shapes.NAMES[shape]}").bound == right, name

@@ -112,16 +112,19 @@ def takes_statistics(parts: Anatomy, calls: Calls) -> bool:
 
 
 def _is_corrected(parts: Anatomy, layer: Any, x: Array) -> bool:
-    """Whether a number that counts the steps of training changes the answer of an inference."""
+    """Whether a number that counts the steps of training, and nothing else, changes the answer of an inference."""
     before = {name: value for name, value in vars(layer.bn).items() if type(value) in (int, float)}
     layer.forward(x, training=True)
     for name in (name for name, value in before.items() if getattr(layer.bn, name, value) != value):
-        setattr(layer.bn, name, 1)
-        once = np.array(layer.forward(x, training=False))
-        setattr(layer.bn, name, 1000)
-        if not np.array_equal(once, layer.forward(x, training=False)):
+        once, again, late = (_inferred_at(layer, x, name, steps) for steps in (1, 1, 1000))
+        if np.array_equal(once, again) and not np.array_equal(again, late):
             return True
     return False
+
+
+def _inferred_at(layer: Any, x: Array, name: str, steps: int) -> Array:
+    setattr(layer.bn, name, steps)
+    return np.array(layer.forward(x, training=False))
 
 
 def _is_made_in_training(parts: Anatomy, layer: Any, x: Array) -> bool:
