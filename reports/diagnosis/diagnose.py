@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from bnspec.plugs.subject import Subject
 from bnspec.reference.bugs.catalogue import ALL
 from bnspec.reference.bugs.facts import Bug
@@ -54,6 +56,7 @@ class Inquest:
         return [row for row in failures(self.record.results) if row.level == "required"]
 
 
+@np.errstate(all="ignore")  # what is judged here may be no numbers
 def diagnose(record: Record, subject: Subject, *, zoo: Sequence[Bug] = ALL, seconds: float = SECONDS) -> list[Diagnosis]:
     """The causes of what fails, each with its evidence; none for a record that is not nonconformant.
 
