@@ -110,6 +110,13 @@ def _warnings(answers: Sequence[Answers]) -> list[str]:
     return [*said, f"only {len(answers)} of the {every} golden cases were exported"] if len(answers) < every else said
 
 
+NOTHING = "there is no answer yet; write them beside the cases, as README.md there says"
+"""The reason of rows about cases that nobody has answered."""
+
+EVERY = tuple(dict.fromkeys(name for part in PARTS.values() for name in part.components))
+"""The components of an answer."""
+
+
 def _rows(dtype: str, questions: Sequence[Asked]) -> Iterator[Row]:
     for law in LAWS:
         part = PARTS[law.scope[-1]]
@@ -130,7 +137,9 @@ def _settle(row: Row, part: Part, questions: Sequence[Asked]) -> None:
     stage.tally.examples, stage.tally.grade = len(questions), graded.grade
     offered = {name for one in questions for number, name in _due(one, part) if component(one.answers[number], name) is not None}
     if not offered and not graded.wrong:
-        row.status, row.reason = "unsupported", f"no answer of any case gives {' or '.join(part.components)}"
+        nothing = all(component(answer, name) is None for one in questions for answer in one.answers for name in EVERY)
+        row.status = "not-run" if nothing else "unsupported"
+        row.reason = NOTHING if nothing else f"no answer of any case gives {' or '.join(part.components)}"
         return
     settle(row, stage.tally, _shown(graded, questions))
     row.grade = graded.grade

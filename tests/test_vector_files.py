@@ -169,7 +169,10 @@ def test_what_only_some_cases_answer_is_missing_in_the_others(right: Path) -> No
 
 
 def test_nothing_answered_is_nothing_known(tmp_path: Path) -> None:
-    assert judged(exported(tmp_path / "cases")).verdict == "inconclusive"
+    record = judged(exported(tmp_path / "cases"))
+    assert record.verdict == "inconclusive"
+    assert set(statuses(record).values()) == {"not-run"}
+    assert all("no answer yet" in row.reason for row in record.results)
 
 
 def test_hard_cases_may_be_declined_and_others_only_by_rank(right: Path) -> None:
