@@ -15,10 +15,7 @@ from time import perf_counter
 from typing import Any
 
 MIN_EXAMPLES = 5
-"""No property gets fewer: one case of a kind shows little."""
-
-FEWEST_EXAMPLES = 2
-"""No property of slow code gets fewer."""
+"""No property gets fewer, of slow code either: of two cases it may be that none could have told right from wrong."""
 
 CALLS = 2.5
 """Calls of forward or backward in a case, the mean over all laws."""
@@ -61,7 +58,7 @@ def affordable(examples: int, properties: int, pace: float) -> int:
     if pace <= FAST:
         return examples
     afforded = examples * SECONDS_PER_EXAMPLE / (properties * CALLS * pace)
-    return max(FEWEST_EXAMPLES, min(examples, int(afforded)))
+    return max(MIN_EXAMPLES, min(examples, int(afforded)))
 
 
 def reduced(examples: int, asked: int, pace: float) -> str:

@@ -19,7 +19,7 @@ from bnspec.plugs.link import BudgetSpent, Fault, open_link
 from bnspec.plugs.probe import Measured, measure
 from bnspec.plugs.subject import Subject
 from bnspec.properties import judge
-from bnspec.properties.budget import FEWEST_EXAMPLES, GOLDEN, MIN_EXAMPLES, Clock, Patience, affordable, pace_of, reduced
+from bnspec.properties.budget import GOLDEN, MIN_EXAMPLES, Clock, Patience, affordable, pace_of, reduced
 from bnspec.properties.drawing import Remembered, only_from_the_seed, settings_of
 from bnspec.properties.laws import CHAPTERS, Law
 from bnspec.properties.order import golden_first, in_rounds, kindred_first
@@ -179,8 +179,7 @@ class Session:
             return
         function.hypothesis.inner_test = _counted(inner)  # type: ignore[attr-defined]
         seed(f"{self.seed}/{law.name}")(function)
-        fewest = MIN_EXAMPLES if examples == self.examples else FEWEST_EXAMPLES
-        count = max(fewest, round(examples * law.share))
+        count = max(MIN_EXAMPLES, round(examples * law.share))
         settings(self.settings, max_examples=count)(function)
 
     def _place(self, item: pytest.Item) -> tuple[int, int]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bnspec.cli.runner import Options, run
-from bnspec.properties.budget import FEWEST_EXAMPLES, Patience, affordable, pace_of, reduced
+from bnspec.properties.budget import MIN_EXAMPLES, Patience, affordable, pace_of, reduced
 from bnspec.properties.plugin import PROFILES
 from bnspec.reports.record import Record
 
@@ -50,7 +50,7 @@ def test_code_of_40_ms_a_call_is_asked_what_ninety_seconds_afford() -> None:
 
 
 def test_code_of_a_minute_a_call_is_still_asked_something() -> None:
-    assert affordable(25, 146, 60.0) == FEWEST_EXAMPLES
+    assert affordable(25, 146, 60.0) == MIN_EXAMPLES
 
 
 @pytest.mark.parametrize("noise", [0.99, 1.0, 1.04])
