@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
+import msgspec
+
 from bnspec import __version__
 from bnspec.cli.outputs import Outputs
 from bnspec.cli.rows import recorded
@@ -73,6 +75,8 @@ def judged(results: Path, option: str | None = None) -> record.Record:
     questions = [(one.dtype, asked(one, convention, kind_said=kind_said, others=answers)) for one in answers]
     dtypes = sorted({one.dtype for one in answers}, key=USUAL.index)
     rows = [recorded(row) for dtype in dtypes for row in _rows(dtype, [one for at, one in questions if at == dtype])]
+    if all(row.status == "unsupported" for row in rows) and not any(one.declined for one in answers):
+        rows = [msgspec.structs.replace(row, status="not-run", reason=NOTHING) for row in rows]
     reached, scope, reason = judge_rows(rows)
     failing = list(dict.fromkeys(row.property for row in verdict.failures(rows)))
     return record.Record(
@@ -113,9 +117,6 @@ def _warnings(answers: Sequence[Answers]) -> list[str]:
 NOTHING = "there is no answer yet; write them beside the cases, as README.md there says"
 """The reason of rows about cases that nobody has answered."""
 
-EVERY = tuple(dict.fromkeys(name for part in PARTS.values() for name in part.components))
-"""The components of an answer."""
-
 
 def _rows(dtype: str, questions: Sequence[Asked]) -> Iterator[Row]:
     for law in LAWS:
@@ -137,9 +138,7 @@ def _settle(row: Row, part: Part, questions: Sequence[Asked]) -> None:
     stage.tally.examples, stage.tally.grade = len(questions), graded.grade
     offered = {name for one in questions for number, name in _due(one, part) if component(one.answers[number], name) is not None}
     if not offered and not graded.wrong:
-        nothing = all(component(answer, name) is None for one in questions for answer in one.answers for name in EVERY)
-        row.status = "not-run" if nothing else "unsupported"
-        row.reason = NOTHING if nothing else f"no answer of any case gives {' or '.join(part.components)}"
+        row.status, row.reason = "unsupported", f"no answer of any case gives {' or '.join(part.components)}"
         return
     settle(row, stage.tally, _shown(graded, questions))
     row.grade = graded.grade
