@@ -214,3 +214,15 @@ def test_the_index_names_causes(tmp_path: Path) -> None:
     page = Tags((tmp_path / "index.html").read_text()).text
     for words in ("most likely dx-missing-mean-term", "a cause without a name", "maybe dx-no-stat-terms or dx-missing-mean-term"):
         assert words in page
+
+
+def test_a_wrong_number_is_shown_before_a_smaller_case_of_nan() -> None:
+    number = next(row for row in nonconformant().results if row.counterexample and isinstance(row.counterexample.got, float))
+    assert number.counterexample is not None
+    smaller = msgspec.structs.replace(number.counterexample, got="nan", trace=number.counterexample.trace[:2])
+    nan = msgspec.structs.replace(number, property="a_smaller_case", counterexample=smaller)
+    explained = changed(explains=[nan.property, number.property])
+    record = msgspec.structs.replace(with_causes(explained), results=[nan, number])
+    smallest = folded(record).causes[0].smallest
+    assert smallest is not None
+    assert smallest.row.property == number.property

@@ -143,13 +143,24 @@ class Cause:
 
     @property
     def smallest(self) -> Finding | None:
-        """Of the failures under it, the one with the smallest counterexample that got one number and wanted another, if any did."""
+        """Of the failures under it, the one with the smallest counterexample that got one number and wanted another, if any did.
+
+        NaN in the place of a number says less than a wrong number, which can be compared by hand.
+        """
         shown = [finding for finding in self.found if difference(finding.row.counterexample)]
-        return min(shown or self.found, key=lambda finding: numbers_of(finding.row.counterexample) or math.inf, default=None)
+        told = [finding for finding in shown if _is_told_by_numbers(finding)]
+        return min(told or shown or self.found, key=lambda one: numbers_of(one.row.counterexample) or math.inf, default=None)
 
     def _tied(self) -> bool:
         """Whether several bugs reproduce all that was observed, so that it is one of them."""
         return sum(one.agrees == one.of > 0 for one in self.diagnosis.candidates) > 1
+
+
+def _is_told_by_numbers(finding: Finding) -> bool:
+    """Whether what came and what was due are both finite."""
+    shown = finding.row.counterexample
+    pair = (None, None) if shown is None else (shown.got, shown.want)
+    return all(number is not None and math.isfinite(float(number)) for number in pair)
 
 
 @dataclass(frozen=True, eq=False)
