@@ -17,9 +17,11 @@ _HOME = {
     "Gradients": "case",
     "Outcome": "case",
     "Setup": "implementation",
+    "check": "cli.inline",
+    "conformance": "cli.suite",
 }
 
-__all__ = ["BatchNorm", "Case", "Convention", "Gradients", "Outcome", "Setup", "__version__"]
+__all__ = ["BatchNorm", "Case", "Convention", "Gradients", "Outcome", "Setup", "__version__", "check", "conformance"]
 
 
 def __getattr__(name: str) -> Any:

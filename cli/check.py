@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bnspec.cli import keeping, project
+from bnspec.cli.asking import asked
 from bnspec.cli.fingerprint import decided_by
 from bnspec.cli.interruption import interruptions
-from bnspec.cli.jobs import run_side_by_side
-from bnspec.cli.naming import diagnosed
 from bnspec.cli.outputs import Outputs, unusable
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import BEFORE_THE_FIRST, Options, Outcome, unasked
@@ -21,7 +20,7 @@ from bnspec.cli.told import NOTHING, Told
 from bnspec.convention import BadConvention
 from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.session import declared_choices
-from bnspec.reports import expectations, mutation, verdict
+from bnspec.reports import expectations, verdict
 from bnspec.reports.inert import one_line
 from bnspec.reports.pages import terminal
 from bnspec.reports.record import Record
@@ -57,7 +56,7 @@ def check(
         targets = project.wanted(targets, told)
         outputs = replace(outputs, targets=len(targets))
         options = options if expect is None else replace(options, expectations=expectations.load(expect))
-        trouble = outputs.trouble() or _unknown(options) or _unkept(options, resume)
+        trouble = outputs.trouble() or unknown(options) or _unkept(options, resume)
     except (expectations.BadExpectations, project.BadProject) as bad:
         trouble = str(bad)
     if trouble:
@@ -81,13 +80,12 @@ def _ask(target: str, options: Options, resume: Path | None, jobs: int, records:
     """The next record: of a failure of ours too, before it is raised."""
     try:
         with Progress(Screen(), target) as progress:
-            outcome = run_side_by_side(target, _kept(target, options, resume), progress, jobs)
-            outcome = diagnosed(outcome, options) if options.diagnose else outcome
+            outcome = asked(target, _kept(target, options, resume), progress, jobs)
     except Exception as ours:
         records.append(unasked(target, options, OUR_FAULT.format(type(ours).__name__, ours)))
         outputs.write(records)
         raise
-    records.append(mutation.assured(outcome.record))
+    records.append(outcome.record)
     return outcome
 
 
@@ -118,7 +116,7 @@ def _refused(trouble: str, targets: Sequence[str], options: Options, outputs: Ou
     return verdict.exit_code(["inconclusive"])
 
 
-def _unknown(options: Options) -> str:
+def unknown(options: Options) -> str:
     """One sentence where an option names what there is not, before any target is opened; "" where all is well."""
     try:
         declared_choices(options.convention, "")

@@ -72,10 +72,10 @@ class Done(msgspec.Struct, tag=True):
     record: Record
 
 
-def run_side_by_side(target: str, options: Options, progress: Progress, jobs: int) -> Outcome:
-    """`run` with the dtypes dealt to `jobs` workers; with one worker, or one dtype, in this process."""
+def run_side_by_side(target: str, options: Options, progress: Progress, jobs: int, *, apart: bool = False) -> Outcome:
+    """`run` with the dtypes dealt to `jobs` workers; with one worker, or one dtype, in this process, unless it must be `apart`."""
     shares = [options.dtypes[at::jobs] for at in range(min(jobs, len(options.dtypes)))]
-    if len(shares) < 2 or options.in_process:
+    if (len(shares) < 2 and not apart) or options.in_process:
         return run(target, options, progress)
     started = perf_counter()
     with interruptions(raising=False) as interruption:

@@ -33,6 +33,17 @@ exec(spec.loader.source_to_code(PATH.read_bytes(), spec.origin), vars(module))  
 """
 """How an adapter opens a file, by the path as the user gave it."""
 
+OPEN_TEXT = """\
+import sys
+import types
+
+SOURCE = {text}
+module = types.ModuleType({name!r})
+sys.modules.setdefault(module.__name__, module)
+exec(compile(SOURCE, f"<{{module.__name__}}>", "exec"), vars(module))
+"""
+"""The same for code that has no file to be opened: its text is a part of the adapter's."""
+
 IN_PACKAGE = "sys.path.insert(0, str(PATH.resolve().parents[{depth}]))  # and it imports relatively, as a part of a package\n"
 """What precedes the opening of a file that says `from .utils import ...`."""
 

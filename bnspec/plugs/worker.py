@@ -30,6 +30,10 @@ WHERE = signal.SIGUSR2
 """The signal by which the judge's watchdog asks a child where it is before it ends it: the answer is a traceback on stderr."""
 
 
+ASKED = "BNSPEC_ASKED"
+"""The variable that is set in processes in which code is asked: to check it there once more would never end."""
+
+
 REPLACED = "{} was replaced by the code that is asked; it belongs to bnspec and runs beside that code, which must leave it alone"
 """What is said instead of an answer that may not have come through our own hands."""
 
@@ -65,6 +69,7 @@ def prepare(job: Job, requests: int, replies: int) -> None:
     """Make this process look like one that was started for the user's code alone."""
     sys.path[:] = job["path"]
     sys.argv = ["bnspec", job["target"]]
+    os.environ[ASKED] = job["target"]
     os.chdir(job["directory"])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what it printed before it crashed must not die with it

@@ -1,0 +1,139 @@
+"""`bnspec.check(obj)`: what `bnspec check` does, for an object of this process, from a script, a prompt or a notebook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from bnspec.cli import project
+from bnspec.cli.answer import Answer, answer
+from bnspec.cli.asking import asked
+from bnspec.cli.check import DTYPES, unknown
+from bnspec.cli.progress import Progress
+from bnspec.cli.runner import Options
+from bnspec.cli.screen import Screen
+from bnspec.cli.told import Told
+from bnspec.plugs.adapter import TargetError
+from bnspec.plugs.given import Given, given
+from bnspec.plugs.worker import ASKED
+from bnspec.reports import expectations
+
+LOST = "asked in this very process, since {}: a crash would end it too, an endless loop stop it, and no script repeats a failure"
+"""The warning where nothing could be written down for a process of its own."""
+
+JOBS = 2
+"""Dtypes that are asked side by side."""
+
+ASKING: ContextVar[bool] = ContextVar("ASKING", default=False)
+"""Whether this process is asking just now."""
+
+
+def check(
+    subject: Any,
+    *,
+    make: str | None = None,
+    returns: str | Sequence[str] | None = None,
+    layout: str | None = None,
+    eps: float | None = None,
+    variant: str | None = None,
+    fixed_shape: str | Sequence[int] | None = None,
+    profile: Literal["smoke", "standard", "deep"] = "standard",
+    seed: int = 0,
+    dtypes: Sequence[str] = ("float32", "float64"),
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    convention: str | os.PathLike[str] | None = None,
+    expect: str | os.PathLike[str] | None = None,
+    timeout: float = 10.0,
+    max_seconds: float | None = None,
+    in_process: bool = False,
+    diagnose: bool = True,
+) -> Answer:
+    """Ask an implementation every property: a class, a layer, a forward function or a pair, a module, an adapter, or a target.
+
+    subject     a class, of which layers are made as they are needed; a layer, whose class is asked with the arguments it was
+                made with, as far as it keeps them; a forward function, or a tuple (forward, backward); a module with one
+                candidate; or a target as on the command line, "mybn.py:BatchNorm"
+    make, returns, layout, eps, variant, fixed_shape     what the code does not tell, as in docs/adapters.md
+    the others  as `bnspec check --help` explains them; convention and expect are files, or a convention's name
+
+    Code that was defined in this session is written into a file by its source, and asked in a process of its own like any
+    other; where it has no source it is asked in this one, and the answer says so. Raises `ValueError` with one sentence for
+    what is no target, no option, or cannot be found; an implementation that is wrong raises nothing (see `raise_for_verdict`).
+    """
+    told = _told(make, returns, layout, eps, variant, fixed_shape)
+    options = Options(
+        profile=profile,
+        seed=seed,
+        dtypes=tuple(sorted(set(dtypes), key=DTYPES.index)) if {*dtypes} <= {*DTYPES} else tuple(dtypes),
+        only=(only,) if isinstance(only, str) else tuple(only),
+        skip=(skip,) if isinstance(skip, str) else tuple(skip),
+        convention=None if convention is None else os.fspath(convention),
+        timeout=timeout,
+        max_seconds=max_seconds,
+        in_process=in_process,
+        diagnose=diagnose,
+    )
+    with _once():
+        return ask(subject, told, options, expect)
+
+
+def ask(subject: Any, told: Told, options: Options, expect: str | os.PathLike[str] | None) -> Answer:
+    """The answer about an object; raises `ValueError` for what cannot be asked at all."""
+    try:
+        if expect is not None:
+            options = replace(options, expectations=expectations.load(Path(expect)))
+        if trouble := unknown(options):
+            raise ValueError(trouble)
+        with target_of(subject, told) as target:
+            options = replace(options, in_process=options.in_process or bool(target.why))
+            with Progress(Screen(), target.label) as progress:
+                record = asked(target.target, options, progress, JOBS, apart=True).record
+    except (TargetError, project.BadProject, expectations.BadExpectations) as trouble:
+        raise ValueError(str(trouble)) from None
+    lost = [LOST.format(target.why)] if target.why else []
+    return answer(record, target, lost)
+
+
+@contextmanager
+def target_of(subject: Any, told: Told) -> Iterator[Given]:
+    """What is asked where `subject` is meant: targets are their own."""
+    if isinstance(subject, (str, os.PathLike)):
+        target = project.with_words(os.fspath(subject), told.words)
+        yield Given(target, target)
+        return
+    with given(subject, told.words) as found:
+        yield found
+
+
+def _told(
+    make: str | None,
+    returns: str | Sequence[str] | None,
+    layout: str | None,
+    eps: float | None,
+    variant: str | None,
+    fixed_shape: str | Sequence[int] | None,
+) -> Told:
+    returned = returns if returns is None or isinstance(returns, str) else ", ".join(returns)
+    shape = fixed_shape if fixed_shape is None or isinstance(fixed_shape, str) else "x".join(map(str, fixed_shape))
+    return Told(make, returned, layout, eps, variant, shape)
+
+
+@contextmanager
+def _once() -> Iterator[None]:
+    """Refuse to check code from within the code that is being checked, which would never end."""
+    if ASKING.get() or ASKED in os.environ:
+        raise RuntimeError(
+            "bnspec.check was called by the very code that is being checked, when its file was opened; "
+            'put the call under if __name__ == "__main__":'
+        )
+    token = ASKING.set(True)
+    try:
+        yield
+    finally:
+        ASKING.reset(token)
