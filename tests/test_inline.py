@@ -133,7 +133,7 @@ def test_a_script_that_checks_itself_is_not_run_again(tmp_path: Path) -> None:
     script = tmp_path / "mine.py"
     script.write_text(f"import bnspec\n{IMPORTS}{HELPER}{BATCHNORM}{asks}", encoding="utf-8")
     told = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert told.stdout.split() == ["conformant"]
+    assert told.stdout.split() == ["once", "conformant"]
     refused = bnspec.check(f"{script}:BatchNorm", **QUICK)
     assert 'put the call under if __name__ == "__main__":' in refused.record.reason
 
