@@ -9,6 +9,8 @@ import msgspec
 
 from bnspec.cli.told import Told
 from bnspec.plugs.adapter import TargetError
+from bnspec.plugs.library import with_settings
+from bnspec.plugs.library_signature import is_library
 from bnspec.plugs.program import command_of
 from bnspec.plugs.target import parse, written
 from bnspec.reading import Unreadable, read_toml
@@ -88,6 +90,8 @@ def with_words(target: str, words: dict[str, str | float]) -> str:
     if command_of(target) is not None:
         raise BadProject(f"{target} is a program, about which nothing else can be said: --{next(iter(words)).replace('_', '-')}")
     try:
+        if is_library(target):
+            return with_settings(target, words)
         parts = parse(target)
     except TargetError as trouble:
         raise BadProject(one_line(str(trouble))) from None

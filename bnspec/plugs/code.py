@@ -197,6 +197,8 @@ def only_candidate(code: Code) -> str:
     classes = [name for name, value in own.items() if isinstance(value, type) and find_method(value, names.FORWARD)]
     adapters = [name for name, value in own.items() if is_adapter(value)]
     functions = forwards({name: value for name, value in own.items() if inspect.isfunction(value)})
+    if "Adapter" in adapters:
+        return "Adapter"
     found = adapters or names.norms(classes) or names.norms(functions) or classes
     if len(found) == 1:
         return found[0]

@@ -18,6 +18,8 @@ from bnspec.plugs.adapter import SKELETON, Binding, Bound, Script, TargetError, 
 from bnspec.plugs.code import beside, find, is_adapter, only_candidate, open_code
 from bnspec.plugs.gradients import with_orders
 from bnspec.plugs.hints import hinted, with_hints
+from bnspec.plugs.library import load_library
+from bnspec.plugs.library_signature import is_library
 from bnspec.plugs.reading import find_method
 from bnspec.plugs.target import Found, parse, written
 from bnspec.plugs.trial import TRYING
@@ -34,6 +36,8 @@ def load(target: str) -> Bound:
     Code that is no adapter yet gets one written. The current directory can be imported from and, while loading, a file's own.
     Raises `TargetError`, with one sentence that says what to do, where there is nothing to ask.
     """
+    if is_library(target):
+        return load_library(target)
     parts = parse(target)
     with _import_path():
         script = Script(f"# How {target.strip()} is asked: an adapter, to be read, and changed where it guesses wrong.\n\n")
