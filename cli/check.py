@@ -53,6 +53,7 @@ def check(
     options = replace(options, dtypes=tuple(sorted(set(options.dtypes), key=DTYPES.index)))
     outputs = Outputs(len(targets), json, report, save_adapter)
     try:
+        expect = expect or project.known_deviations(targets)
         targets = project.wanted(targets, told)
         outputs = replace(outputs, targets=len(targets))
         options = options if expect is None else replace(options, expectations=expectations.load(expect))

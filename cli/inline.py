@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -22,6 +23,7 @@ from bnspec.plugs.adapter import TargetError
 from bnspec.plugs.given import Given, given
 from bnspec.plugs.worker import ASKED
 from bnspec.reports import expectations
+from bnspec.reports.expectations import Deviation, Expectations
 
 LOST = "asked in this very process, since {}: a crash would end it too, an endless loop stop it, and no script repeats a failure"
 """The warning where nothing could be written down for a process of its own."""
@@ -44,11 +46,11 @@ def check(
     fixed_shape: str | Sequence[int] | None = None,
     profile: Literal["smoke", "standard", "deep"] = "standard",
     seed: int = 0,
-    dtypes: Sequence[str] = ("float32", "float64"),
-    only: Sequence[str] = (),
-    skip: Sequence[str] = (),
+    dtypes: str | Sequence[str] = ("float32", "float64"),
+    only: str | Sequence[str] = (),
+    skip: str | Sequence[str] = (),
     convention: str | os.PathLike[str] | None = None,
-    expect: str | os.PathLike[str] | None = None,
+    expect: str | os.PathLike[str] | Mapping[str, str] | None = None,
     timeout: float = 10.0,
     max_seconds: float | None = None,
     in_process: bool = False,
@@ -60,44 +62,42 @@ def check(
                 made with, as far as it keeps them; a forward function, or a tuple (forward, backward); a module with one
                 candidate; or a target as on the command line, "mybn.py:BatchNorm"
     make, returns, layout, eps, variant, fixed_shape     what the code does not tell, as in docs/adapters.md
-    the others  as `bnspec check --help` explains them; convention and expect are files, or a convention's name
+    convention  a TOML file, or the name of one;  expect: a TOML file of known deviations, or {property: reason}
+    the others  as `bnspec check --help` explains them
 
     Code that was defined in this session is written into a file by its source, and asked in a process of its own like any
     other; where it has no source it is asked in this one, and the answer says so. Raises `ValueError` with one sentence for
     what is no target, no option, or cannot be found; an implementation that is wrong raises nothing (see `raise_for_verdict`).
     """
-    told = _told(make, returns, layout, eps, variant, fixed_shape)
+    told = said(make=make, returns=returns, layout=layout, eps=eps, variant=variant, fixed_shape=fixed_shape)
     options = Options(
         profile=profile,
         seed=seed,
-        dtypes=tuple(sorted(set(dtypes), key=DTYPES.index)) if {*dtypes} <= {*DTYPES} else tuple(dtypes),
-        only=(only,) if isinstance(only, str) else tuple(only),
-        skip=(skip,) if isinstance(skip, str) else tuple(skip),
+        dtypes=known_dtypes(dtypes),
+        only=several(only),
+        skip=several(skip),
         convention=None if convention is None else os.fspath(convention),
         timeout=timeout,
         max_seconds=max_seconds,
         in_process=in_process,
         diagnose=diagnose,
+        expectations=None if expect is None else expected(expect),
     )
-    with _once():
-        return ask(subject, told, options, expect)
+    return ask(subject, told, options)
 
 
-def ask(subject: Any, told: Told, options: Options, expect: str | os.PathLike[str] | None) -> Answer:
+def ask(subject: Any, told: Told, options: Options) -> Answer:
     """The answer about an object; raises `ValueError` for what cannot be asked at all."""
+    if trouble := unknown(options):
+        raise ValueError(trouble)
     try:
-        if expect is not None:
-            options = replace(options, expectations=expectations.load(Path(expect)))
-        if trouble := unknown(options):
-            raise ValueError(trouble)
-        with target_of(subject, told) as target:
+        with _once(), target_of(subject, told) as target:
             options = replace(options, in_process=options.in_process or bool(target.why))
             with Progress(Screen(), target.label) as progress:
                 record = asked(target.target, options, progress, JOBS, apart=True).record
-    except (TargetError, project.BadProject, expectations.BadExpectations) as trouble:
+    except (TargetError, project.BadProject) as trouble:
         raise ValueError(str(trouble)) from None
-    lost = [LOST.format(target.why)] if target.why else []
-    return answer(record, target, lost)
+    return answer(record, target, [LOST.format(target.why)] if target.why else [])
 
 
 @contextmanager
@@ -111,17 +111,32 @@ def target_of(subject: Any, told: Told) -> Iterator[Given]:
         yield found
 
 
-def _told(
-    make: str | None,
-    returns: str | Sequence[str] | None,
-    layout: str | None,
-    eps: float | None,
-    variant: str | None,
-    fixed_shape: str | Sequence[int] | None,
-) -> Told:
-    returned = returns if returns is None or isinstance(returns, str) else ", ".join(returns)
-    shape = fixed_shape if fixed_shape is None or isinstance(fixed_shape, str) else "x".join(map(str, fixed_shape))
-    return Told(make, returned, layout, eps, variant, shape)
+def said(**words: Any) -> Told:
+    """What is said of the code beyond its name, as the command line would; orders and shapes may be given as lists."""
+    for name, between in (("returns", ", "), ("fixed_shape", "x")):
+        if words[name] is not None and not isinstance(words[name], str):
+            words[name] = between.join(map(str, words[name]))
+    return Told(**words)
+
+
+def several(names: str | Sequence[str]) -> tuple[str, ...]:
+    """One name, or several."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def known_dtypes(names: str | Sequence[str]) -> tuple[str, ...]:
+    """The dtypes in the order in which they are asked; raises `ValueError` for one that there is not."""
+    if wrong := [name for name in several(names) if name not in DTYPES]:
+        raise ValueError(f"a dtype is one of {', '.join(DTYPES)}; got {wrong[0]!r}")
+    return tuple(sorted(set(several(names)), key=DTYPES.index))
+
+
+def expected(expect: str | os.PathLike[str] | Mapping[str, str]) -> Expectations:
+    """The known deviations of a file, or of a mapping from properties to reasons; raises `ValueError` for what is none."""
+    if not isinstance(expect, Mapping):
+        return expectations.load(Path(expect))
+    now = datetime.date.today()
+    return Expectations([Deviation(property=name, reason=reason, link="", date=now) for name, reason in expect.items()])
 
 
 @contextmanager

@@ -25,7 +25,7 @@ class BadProject(Exception):
 
 
 class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table [tool.bnspec]: one target or several, and what is to be known of them."""
+    """The table [tool.bnspec]: one target or several, what is to be known of them, and a file of known deviations."""
 
     target: str | None = None
     targets: list[str] = []
@@ -35,6 +35,7 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     eps: float | None = None
     variant: str | None = None
     fixed_shape: str | list[int] | None = None
+    expect: str | None = None
 
     def told(self) -> Told:
         """What it says of its targets, as the command line would."""
@@ -67,6 +68,12 @@ def wanted(targets: Sequence[str], told: Told) -> list[str]:
     if not named:
         raise BadProject(f'[tool.bnspec] in {PROJECT} names no target; give it one, such as target = "mybn.py:BatchNorm"')
     return [with_words(target, {**project.told().words, **told.words}) for target in named]
+
+
+def known_deviations(targets: Sequence[str]) -> Path | None:
+    """The file of known deviations that goes with the project's own targets."""
+    named = None if targets else read_project(PROJECT).expect
+    return None if named is None else Path(named)
 
 
 def read_project(path: Path) -> Project:

@@ -115,9 +115,18 @@ def foreseen(expectations: Expectations, law: str, dtype: str, scope: Sequence[s
 def apply(record: Record, expectations: Expectations) -> Record:
     """The record with its expected rows marked, `expectations` met or unmet, and a warning for every entry that is wrong."""
     expectations = about(expectations, record.target)
+    rows, edits = compared(record.results, expectations, record.environment)
+    others = [row for row in rows if not row.expected]
+    met = not edits and judge_rows(others)[0] == "conformant" if others else not edits
+    state = "met" if met else "unmet"
+    return msgspec.structs.replace(record, results=rows, expectations=state, warnings=[*record.warnings, *edits])
+
+
+def compared(results: Sequence[Row], expectations: Expectations, environment: dict[str, Any]) -> tuple[list[Row], list[str]]:
+    """The rows, with those marked that fail as some entry says; and for every entry that is wrong the edit to make."""
     rows, used, edits = [], dict.fromkeys(range(len(expectations.deviation)), 0), []
-    for row in record.results:
-        mine = [at for at, entry in enumerate(expectations.deviation) if applies(entry, row, record.environment)]
+    for row in results:
+        mine = [at for at, entry in enumerate(expectations.deviation) if applies(entry, row, environment)]
         failing = failures([row])
         kept = next((at for at in mine if failing and _fails_as(expectations.deviation[at].fingerprint, row)), None)
         if kept is not None:
@@ -127,11 +136,14 @@ def apply(record: Record, expectations: Expectations) -> Record:
             edits.append(_differs(expectations.deviation[mine[0]], row))
             used[mine[0]] += 1
         rows.append(row)
-    edits += [_stale(expectations.deviation[at], record) for at, count in used.items() if not count]
-    others = [row for row in rows if not row.expected]
-    met = not edits and judge_rows(others)[0] == "conformant" if others else not edits
-    state = "met" if met else "unmet"
-    return msgspec.structs.replace(record, results=rows, expectations=state, warnings=[*record.warnings, *edits])
+    edits += [_stale(expectations.deviation[at], results, environment) for at, count in used.items() if not count]
+    return rows, edits
+
+
+def reason_for(expectations: Expectations, row: Row, environment: dict[str, Any]) -> str:
+    """Why this row fails, where it does so as some entry says; else ""."""
+    known = (entry for entry in expectations.deviation if applies(entry, row, environment) and _fails_as(entry.fingerprint, row))
+    return next((" ".join(entry.reason.split()) for entry in known if failures([row])), "")
 
 
 def outcome(record: Record) -> Verdict:
@@ -170,8 +182,8 @@ def _differs(entry: Deviation, row: Row) -> str:
     )
 
 
-def _stale(entry: Deviation, record: Record) -> str:
-    about = [row for row in record.results if applies(entry, row, record.environment)]
+def _stale(entry: Deviation, results: Sequence[Row], environment: dict[str, Any]) -> str:
+    about = [row for row in results if applies(entry, row, environment)]
     if not about:
         return f"expectation {entry.property!r} is about no row of this run; correct its property or when, or remove it"
     return f"expectation {entry.property!r} no longer fails ({about[0].property}, {about[0].dtype}: {about[0].status}); remove it"
