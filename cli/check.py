@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bnspec.cli import keeping, project
+from bnspec.cli import frameworks, keeping, project
 from bnspec.cli.asking import asked
 from bnspec.cli.fingerprint import decided_by
 from bnspec.cli.interruption import interruptions
@@ -53,8 +53,8 @@ def check(
     options = replace(options, dtypes=tuple(sorted(set(options.dtypes), key=DTYPES.index)))
     outputs = Outputs(len(targets), json, report, save_adapter)
     try:
-        expect = expect or project.known_deviations(targets)
-        targets = project.wanted(targets, told)
+        expect = frameworks.expected(expect or project.known_deviations(targets))
+        targets = frameworks.named(project.wanted(targets, told))
         outputs = replace(outputs, targets=len(targets))
         options = options if expect is None else replace(options, expectations=expectations.load(expect))
         trouble = outputs.trouble() or unknown(options) or _unkept(options, resume)
@@ -79,6 +79,9 @@ def check(
 
 def _ask(target: str, options: Options, resume: Path | None, jobs: int, records: list[Record], outputs: Outputs) -> Outcome:
     """The next record: of a failure of ours too, before it is raised."""
+    if why := frameworks.missing(target):
+        records.append(unasked(target, options, why))
+        return Outcome(records[-1])
     try:
         with Progress(Screen(), target) as progress:
             outcome = asked(target, _kept(target, options, resume), progress, jobs)

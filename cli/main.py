@@ -69,7 +69,8 @@ def check(
     Parameters
     ----------
     targets
-        What to ask: file.py:Name or package.module:Name; without any, what [tool.bnspec] in pyproject.toml names.
+        What to ask: file.py:Name, package.module:Name, or the name of a framework; without any, what [tool.bnspec] in
+        pyproject.toml names.
     save_adapter
         Write into this file how the target was called: an adapter, to be read, changed, and checked instead.
     profile
@@ -97,7 +98,8 @@ def check(
     jobs
         Processes that ask side by side, a dtype each; by default two.
     expect
-        Known deviations, TOML: with them the exit code is 0 when they fail as they say and all else is conformant.
+        Known deviations, TOML, or a framework's name: with them the exit code is 0 when they fail as they say and all else is
+        conformant.
     campaign
         For measuring the suite: many cases, no shrinking, no explanations, stop at the second property that fails.
     diagnose
@@ -136,6 +138,14 @@ def check(
         again=again,
         told=told,
     )
+
+
+@app.command
+def frameworks() -> int:
+    """List the frameworks that can be checked by name: which are here, how the others are installed, what is asked of each."""
+    from bnspec.cli import frameworks as command
+
+    return command.show()
 
 
 @app.command

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +17,7 @@ import msgspec
 import pytest
 
 from bnspec import __version__, properties
+from bnspec.cli import frameworks
 from bnspec.cli.interruption import interruptions
 from bnspec.cli.keeping import Keeper
 from bnspec.cli.rows import recorded
@@ -242,9 +243,7 @@ def _said(target: str, options: Options) -> Mapping[str, Any]:
 def environment() -> dict[str, str]:
     """What the answers may depend on: Python, the machine's kind, the versions of what is installed."""
     found = {"python": platform.python_version(), "system": platform.system(), "machine": platform.machine()}
-    for package in ("numpy", "hypothesis", "torch", "ml_dtypes"):
-        try:
+    for package in ("numpy", "hypothesis", "ml_dtypes"):
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {**found, **frameworks.versions()}

@@ -63,7 +63,12 @@ FRAMEWORKS = (
     "triton",
 )
 
-TARGETS = ("bnspec.reference.frameworks.", "bnspec.reference.bugs.correct.", "bnspec.reference.bugs.shapes.torch_module")
+TARGETS = (
+    "bnspec.reference.frameworks.",
+    "bnspec.plugs.presets.",
+    "bnspec.reference.bugs.correct.",
+    "bnspec.reference.bugs.shapes.torch_module",
+)
 """Modules that may be asked, and may be made of a framework."""
 
 HELP = """

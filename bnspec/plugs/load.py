@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bnspec.plugs import function_pair, names, numpy_class, torch_module
+from bnspec.plugs import autograd, function_pair, names, numpy_class, torch_module
 from bnspec.plugs.adapter import SKELETON, Binding, Bound, Script, TargetError, finish
 from bnspec.plugs.code import beside, find, is_adapter, only_candidate, open_code
 from bnspec.plugs.gradients import with_orders
@@ -76,7 +76,7 @@ def _import_path() -> Iterator[None]:
 def _bind(found: Found) -> Binding:
     """The adapter of the first shape that recognises what was found; raises `TargetError` where none does."""
     if is_adapter(found.subject):
-        return _adapter_itself(found)
+        return autograd.bind_adapter(found) or _adapter_itself(found)
     found = with_hints(with_orders(found))
     for recognise in SHAPES:
         binding = recognise(found)

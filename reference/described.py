@@ -1,0 +1,83 @@
+"""What is known of frameworks by name: one TOML file each in `reference/frameworks`, read without importing the framework."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.util import find_spec
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A file of `reference/frameworks`.
+
+    key           the name on the command line, the file's own
+    requirement   the package and its versions, as pip reads them
+    install       the arguments of pip that bring it, with all that it needs here
+    module        what is imported of it, by which it is seen whether it is at hand
+    targets       what is asked where it is named
+    convention    the choices that it documents
+    capabilities  dtypes, and parts of a BatchNorm, that it says it has
+    """
+
+    key: str
+    name: str
+    requirement: str
+    install: str
+    module: str
+    targets: tuple[str, ...]
+    convention: Mapping[str, Any]
+    capabilities: Mapping[str, Any]
+
+    @property
+    def package(self) -> str:
+        """The package without its versions."""
+        return re.split(r"[^\w.-]", self.requirement)[0]
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether it could be imported; nothing is."""
+        return find_spec(self.module) is not None
+
+    @property
+    def missing(self) -> str:
+        """The sentence for one that is not installed, "" for one that is."""
+        return "" if self.is_at_hand else f"{self.name} is not installed here; python -m pip install {self.install}"
+
+
+@cache
+def frameworks() -> dict[str, Framework]:
+    """All that are known, by key."""
+    found = [file for file in files("bnspec.reference.frameworks").iterdir() if file.name.endswith(".toml")]
+    return {file.name[:-5]: _read(file.name[:-5], file.read_text("utf-8")) for file in sorted(found, key=lambda file: file.name)}
+
+
+def _read(key: str, text: str) -> Framework:
+    said = tomllib.loads(text)
+    requirement = said["requirement"]
+    return Framework(
+        key,
+        said["name"],
+        requirement,
+        said.get("install", f"'{requirement}'"),
+        said.get("module", re.split(r"\W", requirement)[0]),
+        tuple(said["targets"]),
+        said["convention"],
+        said.get("capabilities", {}),
+    )
+
+
+def owner(target: str) -> Framework | None:
+    """The framework that a target is asked of, with or without arguments; None where it is of none that is known."""
+    bare = target.partition("(")[0].strip()
+    return next((one for one in frameworks().values() if bare in {known.partition("(")[0] for known in one.targets}), None)
+
+
+def declared(key: str, **otherwise: Any) -> dict[str, Any]:
+    """The convention of a framework as its file declares it, but for what is said here of one of its layers."""
+    return {**frameworks()[key].convention, **otherwise}
