@@ -65,7 +65,7 @@ def _read(key: str, text: str) -> Framework:
         said["name"],
         requirement,
         said.get("install", f"'{requirement}'"),
-        said.get("module", re.split(r"\W", requirement)[0]),
+        str(said.get("module") or re.split(r"\W", requirement)[0]),
         tuple(said["targets"]),
         said["convention"],
         said.get("capabilities", {}),
