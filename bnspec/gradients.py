@@ -39,10 +39,9 @@ def train_backward(dy: Array, gamma: Array, normalized: Normalized, *, channel_a
     sum(dx) = 0 and sum(dx * x_hat) = gamma * inv_std * dgamma * eps * inv_std**2.
     """
     wide = dy.astype(working_dtype(dy.dtype), copy=False)
-    axes = reduction_axes(dy, channel_axis)
     dgamma, dbeta = parameter_gradients(wide, normalized.x_hat, channel_axis)
-    mean_dy = wide.mean(axes, keepdims=True)
-    mean_dy_x_hat = (wide * normalized.x_hat).mean(axes, keepdims=True)
+    m = dy.size // dy.shape[channel_axis]
+    mean_dy, mean_dy_x_hat = (per_channel(total / m, dy, channel_axis) for total in (dbeta, dgamma))
     dx = per_channel(gamma, dy, channel_axis) * normalized.inv_std * (wide - mean_dy - normalized.x_hat * mean_dy_x_hat)
     return Gradients(dx.astype(dy.dtype, copy=False), dgamma, dbeta)
 
