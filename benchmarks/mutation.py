@@ -77,14 +77,14 @@ class Task:
 
 
 def tasks(seeds: int, only: Sequence[str]) -> Iterator[Task]:
-    """All runs, bug by bug: complete at seed 0, then campaigns."""
-    for name, one in bugs.BY_NAME.items():
-        if not only or name in only or one.slug in only:
-            yield Task(name, one.slug, one.shapes[0], 0, complete=True)
-            yield from (Task(name, one.slug, one.shapes[seed % len(one.shapes)], seed, complete=False) for seed in range(seeds))
-    for name, shape in [*((f"no bug, {shape}", shape) for shape in shapes.FILES), *((path.stem, "file") for path in CORRECT)]:
-        if not only or name in only or "correct" in only:
-            yield from (Task(name, "", shape, seed, complete=True) for seed in range(seeds))
+    """All runs, seed by seed, so that what is interrupted is a whole table of fewer seeds; the complete ones of bugs at first."""
+    chosen = [one for name, one in bugs.BY_NAME.items() if not only or name in only or one.slug in only]
+    right = [*((f"no bug, {shape}", shape) for shape in shapes.FILES), *((path.stem, "file") for path in CORRECT)]
+    right = [(name, shape) for name, shape in right if not only or name in only or "correct" in only]
+    yield from (Task(one.name, one.slug, one.shapes[0], 0, complete=True) for one in chosen)
+    for seed in range(seeds):
+        yield from (Task(one.name, one.slug, one.shapes[seed % len(one.shapes)], seed, complete=False) for one in chosen)
+        yield from (Task(name, "", shape, seed, complete=True) for name, shape in right)
 
 
 def asked(task: Task) -> Run:

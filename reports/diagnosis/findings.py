@@ -49,12 +49,14 @@ class Finding:
     """What is known about one component that deviates: the matches, best first.
 
     follows   it may be no mistake of its own, but come of one in another component for which there is no name
+    doubted   other components speak against what reproduces this one
     """
 
     component: str
     deviating: list[Place]
     matches: list[Match] = field(default_factory=list)
     follows: bool = False
+    doubted: bool = False
 
     @property
     def leaders(self) -> list[Match]:
@@ -69,7 +71,7 @@ class Finding:
         """Whether one bug, in one form or another, is beyond doubt."""
         leaders = self.leaders
         alone = len({slug(match.bug) for match in leaders}) == 1
-        return alone and not self.follows and leaders[0].whole >= FEWEST
+        return alone and not self.follows and not self.doubted and leaders[0].whole >= FEWEST
 
 
 def slug(bug: Bug) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
 from math import inf
 from time import process_time
 from typing import Any
@@ -13,22 +12,16 @@ from bnspec.convention import Convention
 from bnspec.reference.bugs.catalogue import ALL
 from bnspec.reference.bugs.facts import Bug
 from bnspec.reference.bugs.questions import COMPONENTS
+from bnspec.reports.diagnosis.doubts import doubted
 from bnspec.reports.diagnosis.evidence import Evidence, Place
 from bnspec.reports.diagnosis.findings import GRADIENTS, Finding, Match, may_follow
+from bnspec.reports.diagnosis.meant import perhaps_meant
 from bnspec.reports.diagnosis.scripts import mode_of
 from bnspec.reports.diagnosis.signatures import recognised
 from bnspec.reports.diagnosis.zoo import in_one_mode
 
 AVERAGED = ("y_infer", "running_mean", "running_var", "state")
 """Components in which a bug may have been measured as another convention."""
-
-POSSIBLE: Mapping[str, tuple[Any, ...]] = {
-    "running_start": ((0.0, 1.0),),
-    "debias": ("none", "first", "zero"),
-    "momentum_weighs": ("batch", "running", "cumulative"),
-    "running_var": ("biased", "unbiased"),
-}
-"""What may have been measured wrong, and what it may be in truth."""
 
 MODES = {True: "y_train", False: "y_infer"}
 """The output of each mode."""
@@ -83,7 +76,14 @@ class Naming:
                 if not finding.is_named:
                     break
                 self._take(finding)
+        self._drop([*doubted(self)])
         return self._still_open()
+
+    def _drop(self, findings: Sequence[Finding]) -> None:
+        """Simulate no longer what cannot be what happened."""
+        for finding in findings:
+            wrong = finding.leaders[0].bug.name
+            finding.doubted, self.names = True, tuple(name for name in self.names if name != wrong)
 
     def _still_open(self) -> list[Finding]:
         """The findings without what names that were found later, for other components, explain as well."""
@@ -243,13 +243,10 @@ class Naming:
             yield from self.evidence.places.get(component, [])
 
     def _conventions(self) -> list[Convention]:
-        """Other conventions that the implementation may be meant to follow: a bug may have been measured as one."""
+        """Other conventions that may be meant, the same objects each time: simulations are kept by them."""
         own = self.evidence.convention
         if self._others is None or self._others[0] is not own:
-            open_to = {name: choices for name, choices in POSSIBLE.items() if name not in self.declared}
-            every = product(*((getattr(own, name), *others) for name, others in open_to.items()))
-            others = [replace(own, **dict(zip(open_to, choices, strict=True))) for choices in every]
-            self._others = own, list({repr(other): other for other in others if repr(other) != repr(own)}.values())
+            self._others = own, perhaps_meant(own, self.declared)
         return self._others[1]
 
 
