@@ -78,7 +78,6 @@ def judged(results: Path, option: str | None = None) -> record.Record:
     if all(row.status == "unsupported" for row in rows) and not any(one.declined for one in answers):
         rows = [msgspec.structs.replace(row, status="not-run", reason=NOTHING) for row in rows]
     reached, scope, reason = judge_rows(rows)
-    failing = list(dict.fromkeys(row.property for row in verdict.failures(rows)))
     return record.Record(
         suite=__version__,
         laws=VERSION,
@@ -87,7 +86,7 @@ def judged(results: Path, option: str | None = None) -> record.Record:
         scope=scope,
         reason=reason,
         grades=grades(rows),
-        diagnoses=diagnoses([one for _, one in questions], convention, failing) if failing else [],
+        diagnoses=diagnoses(questions, convention, rows),
         convention=_said(convention, kind_said),
         bound=[f"answers from files to {len(answers)} golden cases; nothing was run here"],
         profile="vectors",

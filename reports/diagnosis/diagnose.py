@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bnspec.convention import Convention
 from bnspec.plugs.subject import Subject
 from bnspec.reference.bugs.catalogue import ALL
 from bnspec.reference.bugs.facts import Bug
@@ -21,7 +22,7 @@ from bnspec.reports.diagnosis.findings import Finding, Match, slug
 from bnspec.reports.diagnosis.naming import Naming
 from bnspec.reports.diagnosis.panel import Terms, panel
 from bnspec.reports.diagnosis.repair import repaired
-from bnspec.reports.diagnosis.scripts import Script, script_of
+from bnspec.reports.diagnosis.scripts import Answers, Script, script_of
 from bnspec.reports.diagnosis.tolerance import CONFORMING, Laxity
 from bnspec.reports.diagnosis.unknown import begun, described
 from bnspec.reports.record import Candidate, Diagnosis, Record, Row
@@ -42,18 +43,16 @@ CANDIDATES = 3
 
 @dataclass
 class Inquest:
-    """What was found out about one record."""
+    """What was found out about `rows`, the required laws that do not hold. `asker`: None where nobody can be asked."""
 
-    record: Record
-    subject: Subject
+    rows: Sequence[Row]
     evidence: Evidence
     naming: Naming
-    asker: Asker
+    asker: Asker | None = None
 
-    @property
-    def rows(self) -> list[Row]:
-        """The required laws that do not hold: what has to be explained."""
-        return [row for row in failures(self.record.results) if row.level == "required"]
+
+def _to_explain(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in failures(rows) if row.level == "required"]
 
 
 @np.errstate(all="ignore")  # what is judged here may be no numbers
@@ -62,7 +61,7 @@ def diagnose(record: Record, subject: Subject, *, zoo: Sequence[Bug] = ALL, seco
 
     The subject is open, and its convention is the record's. It is asked for so many seconds at most.
     """
-    rows = [row for row in failures(record.results) if row.level == "required"]
+    rows = _to_explain(record.results)
     if record.verdict != "nonconformant" or not rows:
         return []
     asker = Asker(subject, seconds)
@@ -71,7 +70,19 @@ def diagnose(record: Record, subject: Subject, *, zoo: Sequence[Bug] = ALL, seco
     evidence.gather([*_counterexamples(rows), *panel(terms)], asker)
     naming = Naming(evidence, zoo, subject.declared, NAMING_SECONDS, Consistency(asker, terms))
     naming.run()
-    return _diagnoses(Inquest(record, subject, evidence, naming, asker))
+    return _diagnoses(Inquest(rows, evidence, naming, asker))
+
+
+@np.errstate(all="ignore")
+def diagnose_answers(rows: Sequence[Row], answered: Sequence[tuple[Script, Answers]], convention: Convention) -> list[Diagnosis]:
+    """The same for answers that are all there are: scripts with their replies, and the convention under which they were judged."""
+    if not (explained := _to_explain(rows)):
+        return []
+    evidence, replies = Evidence(convention, {}), {id(script): answers for script, answers in answered}
+    evidence.gather([script for script, _ in answered], lambda script: replies[id(script)])
+    naming = Naming(evidence, ALL, {}, NAMING_SECONDS)
+    naming.run()
+    return _diagnoses(Inquest(explained, evidence, naming))
 
 
 def _dtypes(record: Record, rows: Sequence[Row]) -> list[str]:
@@ -184,7 +195,7 @@ def _named(inquest: Inquest, finding: Finding, explained: Sequence[str]) -> Diag
         text=f"{begun(best.bug.title)}.",
         consequence=consequence(best.bug, inquest.evidence.convention),
         change=f"{best.bug.right}   instead of   {best.bug.wrong}",
-        repair=repaired(inquest.evidence, inquest.asker, inquest.naming.names, best.bug),
+        repair=repaired(inquest.evidence, inquest.asker, inquest.naming.names, best.bug) if inquest.asker else "",
         where=f"Shows with {best.bug.exposes.words}.",
     )
 

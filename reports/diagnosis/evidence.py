@@ -113,7 +113,7 @@ def _value(answers: Answers, spot: Spot, script: Script) -> Value:
     if reply.fault:
         return reply.fault if spot.name == parts[0] else None
     if spot.name == "noticed":
-        return frozenset(reply.noticed)
+        return None if reply.noticed is None else frozenset(reply.noticed)
     if spot.name == "dtype":
-        return reply.arrays[parts[0]].dtype.name
+        return reply.arrays[parts[0]].dtype.name if parts[0] in reply.arrays else None
     return reply.arrays.get(spot.name)

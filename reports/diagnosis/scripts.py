@@ -38,10 +38,13 @@ class Script:
 
 @dataclass(frozen=True, eq=False)
 class Reply:
-    """What came back for one request: arrays by name, changes of foreign arrays, or the status of a fault. After one, nothing."""
+    """What came back for one request: arrays by name, changes of foreign arrays, or the status of a fault. After one, nothing.
+
+    noticed   None where nobody looked
+    """
 
     arrays: Mapping[str, Array] = field(default_factory=dict)
-    noticed: tuple[str, ...] = ()
+    noticed: tuple[str, ...] | None = ()
     fault: str = ""
 
 
@@ -100,10 +103,10 @@ def mode_of(script: Script, step: int) -> bool:
 def script_of(trace: Sequence[Step], origin: str) -> Script:
     """The requests of a counterexample's trace."""
     asked = tuple(requests(trace))
-    return Script(f"the counterexample of {origin.replace('_', ' ')}", asked, edge=any(map(_is_edge, asked)), origin=origin)
+    return Script(f"the counterexample of {origin.replace('_', ' ')}", asked, edge=any(map(is_edge, asked)), origin=origin)
 
 
-def _is_edge(request: Message) -> bool:
+def is_edge(request: Message) -> bool:
     """Whether there is no x, one value a channel, or something that is no number."""
     parts = [part for name, part in request.arrays.items() if name in ("x", "dy")]
     return any(part.size <= max(part.shape) or not np.isfinite(part.astype(np.float64)).all() for part in parts)

@@ -66,7 +66,8 @@ def _how(evidence: Evidence, finding: Finding, names: tuple[str, ...]) -> str:
     if faults:
         return f"ends in {' or '.join(sorted(f'an {fault}' if fault == 'error' else f'a {fault}' for fault in faults))}"
     if finding.component == "purity":
-        words = {word for place in finding.deviating for word in evidence.answers[place.script][place.spot.step].noticed}
+        replies = [evidence.answers[place.script][place.spot.step] for place in finding.deviating]
+        words = {word for reply in replies for word in reply.noticed or ()}
         return f"are changed by a call: {', '.join(sorted(words))}"
     pairs = list(_pairs(evidence, finding.deviating, names))
     if not pairs:
