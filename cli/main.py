@@ -201,20 +201,28 @@ def bugs(
 
 
 @app.command
-def identify(target: str, /, *, json: Path | None = None, timeout: Seconds = 10.0) -> int:
+def identify(target: str, /, *, port_to: str | None = None, json: Path | None = None, timeout: Seconds = 10.0) -> int:
     """Measure the convention of an implementation and print it, with its evidence, as TOML that --convention reads.
+
+    With --port-to: what to change when weights and hyper-parameters go from it to another, as formulas, and what has none.
 
     Parameters
     ----------
     target
-        What to measure: file.py:Name or package.module:Name.
+        What to measure: file.py:Name or package.module:Name; with --port-to also what --port-to takes.
+    port_to
+        Another target, a TOML file, or a name: torch, keras, flax, onnx, paper and others (docs/porting.md lists them).
     json
-        Write the convention and its evidence to this file.
+        Write the convention and its evidence, or the steps of the port, to this file.
     timeout
         Seconds that one call may take.
     """
     from bnspec.cli import identify as command
 
+    if port_to is not None:
+        from bnspec.cli import porting
+
+        return porting.show(target, port_to, json, timeout)
     return command.identify(target, json, timeout)
 
 

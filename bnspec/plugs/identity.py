@@ -27,13 +27,18 @@ COUNTS = (2, 3, 5)
 
 @dataclass
 class Identity:
-    """A measured convention; `evidence` says for each key what was seen, `contradictions` where behaviour is not of one piece."""
+    """A measured convention; `evidence` says for each key what was seen, `contradictions` where behaviour is not of one piece.
+
+    scope   which parts of a layer are offered;  fixed: numbers of a setup that it does not let itself be given
+    """
 
     name: str
     convention: Convention
     evidence: dict[str, str] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    scope: tuple[str, ...] = ()
+    fixed: dict[str, float] = field(default_factory=dict)
 
 
 def identify(link: Link, declared: Mapping[str, Any], dtypes: Iterable[str], before: Sequence[float] = ()) -> Identity:
@@ -41,6 +46,7 @@ def identify(link: Link, declared: Mapping[str, Any], dtypes: Iterable[str], bef
     subject = Subject(link)
     measured = measure(subject, {name: declared[name] for name in ("ranks", "channel_axis") if name in declared}, dtypes)
     found = Identity(link.started.text("name"), measured.convention, warnings=measured.warnings)
+    found.scope, found.fixed = subject.scope, dict(subject.fixed)
     offered = [dtype for dtype, refused in measured.dtypes.items() if not refused]
     _shape_evidence(found, measured)
     _rank_evidence(subject, found, declared, offered)
