@@ -104,6 +104,7 @@ class Servant:
         return Message.reply(
             protocol=VERSION,
             **capabilities(implementation, convention),
+            scalars="f4" if getattr(implementation, "scalars", None) == "float32" else None,
             loaded=",".join(name for name in FRAMEWORKS if name in sys.modules),
             name=text_array(str(getattr(implementation, "name", type(implementation).__name__))),
             convention=_optional_text(convention),

@@ -43,5 +43,5 @@ def near_the_batch(case: Case, weight: float) -> Case:
     var = np.where(batch.var > 0, batch.var, 1.0) * float(stage.convention.variance_factor(case.m, case.x.ndim))
     kept = case.running_mean.dtype
     state = {"running_mean": (batch.mean * (1 - NEAR)).astype(kept), "running_var": (var * (1 - NEAR)).astype(kept)}
-    fixed = {} if stage.subject is None else stage.subject.fixed
-    return case.replace(**state, momentum=fixed.get("momentum", stage.convention.argument(weight)))
+    fixed, scalar = ({}, float) if stage.subject is None else (stage.subject.fixed, stage.subject.scalar)
+    return case.replace(**state, momentum=fixed.get("momentum", scalar(stage.convention.argument(weight))))

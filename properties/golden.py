@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -77,7 +77,7 @@ def ask(bn: Subject, recipe: Recipe, dtype: str) -> Asked:
     """Ask one case. Raises `BudgetSpent`."""
     if why := not_askable(recipe, bn.convention):
         return Asked(recipe, declined=why)
-    start, calls = fitted(recipe, dtype, bn.convention, bn.fixed)
+    start, calls = fitted(recipe, dtype, bn.convention, bn.fixed, bn.scalar)
     true = list(truths(start, calls, bn.convention, letters(dtype)))
     faults: dict[str, Fault] = {}
     while True:
@@ -106,13 +106,26 @@ def not_askable(recipe: Recipe, convention: Convention) -> str:
     return ""
 
 
-def fitted(recipe: Recipe, dtype: str, convention: Convention, fixed: Mapping[str, float]) -> tuple[Case, list[Call]]:
-    """How a layer of this convention is asked the case: its axis, a rank that it takes, its momentum, what cannot be given."""
+def fitted(
+    recipe: Recipe,
+    dtype: str,
+    convention: Convention,
+    fixed: Mapping[str, float],
+    scalar: Callable[[float], float] = float,
+) -> tuple[Case, list[Call]]:
+    """How a layer of this convention is asked the case: its axis, a rank that it takes, its momentum, what cannot be given.
+
+    scalar   makes of eps and momentum numbers that it can be given
+    """
     plain = made(recipe, dtype)
     axis = convention.channel_axis
     shape = placed(fit_rank(recipe.shape, convention.ranks), axis)
     calls = list(plain.calls) if (shape, axis) == (recipe.shape, 1) else [_moved(call, shape, axis) for call in plain.calls]
-    given: dict[str, Any] = {"eps": recipe.eps, "momentum": convention.argument(recipe.weight), **fixed}
+    given: dict[str, Any] = {
+        "eps": scalar(recipe.eps),
+        "momentum": scalar(convention.argument(recipe.weight)),
+        **fixed,
+    }
     kept = parameter_dtype(dtype)
     given |= {name: np.full_like(getattr(plain.start, name), fixed[name], dtype=kept) for name in GIVEN if name in fixed}
     return replace(plain.start, x=calls[0].x, dy=calls[0].dy, channel_axis=axis, **given), calls

@@ -105,8 +105,8 @@ def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spre
     eps, kappa, spread, rounding, family, upstream, weight, plain = pick(
         number, *scales, families.INPUTS, families.UPSTREAMS, BATCH_WEIGHTS, PLAIN
     )
-    fixed = {} if stage.subject is None else stage.subject.fixed
-    eps, momentum = fixed.get("eps", eps), fixed.get("momentum", stage.convention.argument(weight))
+    fixed, scalar = ({}, float) if stage.subject is None else (stage.subject.fixed, stage.subject.scalar)
+    eps, momentum = fixed.get("eps", scalar(eps)), fixed.get("momentum", scalar(stage.convention.argument(weight)))
     std = _spread(spread, eps)
     n, c, *positions = shape = fit_rank(shape, stage.convention.ranks)
     m = n * prod(positions)

@@ -83,6 +83,12 @@ class Bound:
     bound: str
     adapter: Any
 
+    @property
+    def scalars(self) -> str | None:
+        """ "float32" where the code keeps eps and momentum in it, whatever the dtype of x."""
+        said: str | None = getattr(self.adapter, "scalars", None)
+        return said
+
     def layer(self, setup: Setup) -> Layer:
         """A fresh layer; raises NotImplementedError for a field of `setup` that the code cannot be given."""
         layer: Layer = self.adapter.layer(setup)

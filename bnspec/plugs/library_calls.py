@@ -122,6 +122,9 @@ class Library:
             called.argtypes = [NUMBERS["p" if one.way else one.kind] for one in function.arguments]
         self.name = f"{Path(self.path).name}: {', '.join(sorted({function.symbol for function in self.called}))}"
         self.convention = {"channel_axis": self.channel_axis}
+        doubles = [function for (_, dtype), function in self.functions.items() if dtype == "float64"]
+        narrow = any(one.name in ("eps", "momentum") and one.kind == "f" for function in doubles for one in function.arguments)
+        self.scalars = "float32" if narrow else "float64"
 
     def layer(self, setup: Any) -> Layer:
         """A fresh layer. Raises NotImplementedError for a dtype, a rank or a part of the setup that no function takes."""

@@ -20,6 +20,7 @@ from bnspec.plugs.gradients import with_orders
 from bnspec.plugs.hints import hinted, with_hints
 from bnspec.plugs.library import load_library
 from bnspec.plugs.library_signature import is_library
+from bnspec.plugs.onnx_file import is_onnx, load_onnx
 from bnspec.plugs.reading import find_method
 from bnspec.plugs.target import Found, parse, written
 from bnspec.plugs.trial import TRYING
@@ -38,6 +39,8 @@ def load(target: str) -> Bound:
     """
     if is_library(target):
         return load_library(target)
+    if is_onnx(target):
+        return load_onnx(parse(target))
     parts = parse(target)
     with _import_path():
         script = Script(f"# How {target.strip()} is asked: an adapter, to be read, and changed where it guesses wrong.\n\n")

@@ -70,6 +70,10 @@ class Subject:
         self._numbers = 0
         self._channels = 0
 
+    def scalar(self, value: float) -> float:
+        """eps or momentum as it can be given: as it is, or the nearest float32 to one that says `scalars=f4`."""
+        return float(np.float32(value)) if self.link.started.words.get("scalars") == "f4" else value
+
     @property
     def scope(self) -> tuple[str, ...]:
         """Which of `SCOPES` the implementation offers at all."""

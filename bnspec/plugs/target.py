@@ -15,7 +15,7 @@ from typing import Any
 
 from bnspec.plugs.adapter import TargetError
 
-CALLED = re.compile(r"(?P<named>.*?(?:\.py|:[\w.]+|^[\w.]+))\s*\((?P<arguments>.*)\)", re.DOTALL)
+CALLED = re.compile(r"(?P<named>.*?(?:\.py|\.onnx|:[\w.]+|^[\w.]+))\s*\((?P<arguments>.*)\)", re.DOTALL)
 """A target with keyword arguments. What ends in a parenthesis but names nothing before it is a path."""
 
 
