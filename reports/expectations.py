@@ -42,9 +42,9 @@ class When(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the row fails: its status, the component that is wrong, the bug it is named as."""
+    """How the row fails: its status, or one of several; the component that is wrong, the bug it is named as."""
 
-    status: str = "fail"
+    status: str | list[str] = "fail"
     component: str | None = None
     bug: str | None = None
 
@@ -171,15 +171,14 @@ def _installed(version: Any, wanted: str) -> bool:
 
 def _fails_as(fingerprint: Fingerprint, row: Row) -> bool:
     component = None if row.counterexample is None else row.counterexample.component
-    return row.status == fingerprint.status and fingerprint.component in (None, component)
+    return row.status in _several(fingerprint.status) and fingerprint.component in (None, component)
 
 
 def _differs(entry: Deviation, row: Row) -> str:
     component = "" if row.counterexample is None else row.counterexample.component
     now = f'{{ status = "{row.status}"' + (f', component = "{component}" }}' if component else " }")
-    return (
-        f"expectation {entry.property!r} says {entry.fingerprint.status}, {row.property} ({row.dtype}) is now fingerprint = {now}"
-    )
+    said = " or ".join(_several(entry.fingerprint.status))
+    return f"expectation {entry.property!r} says {said}, {row.property} ({row.dtype}) is now fingerprint = {now}"
 
 
 def _stale(entry: Deviation, results: Sequence[Row], environment: dict[str, Any]) -> str:

@@ -66,6 +66,7 @@ FRAMEWORKS = (
 TARGETS = (
     "bnspec.reference.frameworks.",
     "bnspec.plugs.presets.",
+    "bnspec.plugs.onnx_",
     "bnspec.reference.bugs.correct.",
     "bnspec.reference.bugs.shapes.torch_module",
 )

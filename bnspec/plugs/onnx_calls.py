@@ -165,7 +165,7 @@ class Operator(Model):
 
     opset = 15
     constants = False
-    modes = (True, False)
+    modes: tuple[bool, ...] = (True, False)
 
     def __init__(self) -> None:
         super().__init__()
@@ -186,7 +186,7 @@ class Operator(Model):
 
     def _model(self, dtype: str, kept: str, rank: int, training: bool) -> Any:
         """The model, its axes open, with parameters for one channel where they are constants."""
-        mode = {"training_mode": int(training)} if self.opset >= 14 else {}
+        mode: dict[str, Any] = {"training_mode": int(training)} if self.opset >= 14 else {}
         moved = ["mean", "var", *([] if self.opset >= 14 else ["saved_mean", "saved_var"])] if training else []
         node = helper.make_node("BatchNormalization", ["x", *ROLES], ["y", *moved], **mode)
         kinds = [helper.np_dtype_to_tensor_dtype(np.dtype(name)) for name in (dtype, kept)]

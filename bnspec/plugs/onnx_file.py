@@ -58,7 +58,7 @@ def load_onnx(parts: Target) -> Bound:
     except ValueError as error:
         raise TargetError(str(error)) from None
     script = Script(f"# How {parts.place} is asked: an adapter, to be read, and changed where it is wrong.\n")
-    first, second = (Path(module.__file__).read_text(encoding="utf-8") for module in (onnx_template, onnx_calls))
+    first, second = (Path(str(module.__file__)).read_text(encoding="utf-8") for module in (onnx_template, onnx_calls))
     script.run(first)
     script.run("\n\n" + OURS.sub("", second) + BODY.format(path=parts.place, runtime=runtime))
     mode = "training" if found.trains else "inference"

@@ -1,6 +1,6 @@
 """An ONNX model with one BatchNormalization, understood, and filled in for a layer and a shape of x.
 
-Every adapter that is written for a model begins with the text of this file, which therefore needs NumPy and onnx, and nothing of ours.
+Every adapter that is written for a model begins with the text of this file, which needs NumPy and onnx, and nothing of ours.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ENDINGS = {
     "running_mean": ("mean",),
     "running_var": ("var", "variance"),
 }
-"""How the names of parameters end. Where four names say that they stand in another order than the operator's, names are believed."""
+"""How names of parameters end. Where four names say that they stand in another order than the operator's, names are believed."""
 
 PASSES = ("Identity", "Constant", "Conv", "BatchNormalization")
 """The operators that a model may have: what is normalized may come out of a convolution, which runtimes fold into one with it."""
@@ -55,6 +55,8 @@ class Template:
         self.y = _followed(graph, self.node.output[0], label)
         self.x, self.conv = self._source(self.node.input[0])
         self.roles = _roles(self.node.input[1:5])
+        if others := sorted(set(self.fed) - {self.x, *self.roles.values()}):
+            raise ValueError(f"{label} wants {', '.join(others)} beside x and the parameters, and nobody knows what to give it")
         self.dtype = np.dtype(helper.tensor_dtype_to_np_dtype(self.fed[self.x].type.tensor_type.elem_type))
         self.kept = {role: self._kept(name) for role, name in self.roles.items()}
         shape = self.fed[self.x].type.tensor_type
