@@ -46,8 +46,11 @@ def _short(target: str) -> str:
 
 def named(targets: Iterable[str]) -> list[str]:
     """The targets, with those of a framework in the place of its name."""
-    known = described.frameworks()
-    return [one for target in targets for one in (known[target].targets if target in known else (target,))]
+    found = []
+    for target in targets:
+        known = [one for framework in described.named(target) for one in framework.targets]
+        found += known or [target]
+    return found
 
 
 def missing(target: str) -> str:

@@ -19,7 +19,8 @@ class Framework:
     key           the name on the command line, the file's own
     requirement   the package and its versions, as pip reads them
     install       the arguments of pip that bring it, with all that it needs here
-    module        what is imported of it, by which it is seen whether it is at hand
+    modules       what is imported of it, by which it is seen whether it is at hand
+    group         a name that stands for several, "" for none
     targets       what is asked where it is named
     convention    the choices that it documents
     capabilities  dtypes, and parts of a BatchNorm, that it says it has
@@ -29,7 +30,8 @@ class Framework:
     name: str
     requirement: str
     install: str
-    module: str
+    modules: tuple[str, ...]
+    group: str
     targets: tuple[str, ...]
     convention: Mapping[str, Any]
     capabilities: Mapping[str, Any]
@@ -42,7 +44,7 @@ class Framework:
     @property
     def is_at_hand(self) -> bool:
         """Whether it could be imported; nothing is."""
-        return find_spec(self.module) is not None
+        return all(find_spec(module) is not None for module in self.modules)
 
     @property
     def missing(self) -> str:
@@ -60,16 +62,23 @@ def frameworks() -> dict[str, Framework]:
 def _read(key: str, text: str) -> Framework:
     said = tomllib.loads(text)
     requirement = said["requirement"]
+    modules: str | list[str] = said.get("module") or re.split(r"\W", requirement)[0]
     return Framework(
         key,
         said["name"],
         requirement,
         said.get("install", f"'{requirement}'"),
-        str(said.get("module") or re.split(r"\W", requirement)[0]),
+        tuple(modules) if isinstance(modules, list) else (modules,),
+        said.get("group", ""),
         tuple(said["targets"]),
         said["convention"],
         said.get("capabilities", {}),
     )
+
+
+def named(name: str) -> list[Framework]:
+    """The frameworks that a name on the command line stands for."""
+    return [one for one in frameworks().values() if name in (one.key, one.group)]
 
 
 def owner(target: str) -> Framework | None:

@@ -18,7 +18,7 @@ from bnspec.reports import expectations
 
 KNOWN = described.frameworks()
 
-ABSENT = Framework("none", "None Such", "none-such>=1", "none-such", "none_such", ("none_such:BN",), {}, {})
+ABSENT = Framework("none", "None Such", "none-such>=1", "none-such", ("none_such",), "", ("none_such:BN",), {}, {})
 
 
 @pytest.mark.parametrize("key", KNOWN)
@@ -46,6 +46,12 @@ def test_it_has_a_row_in_the_documentation_and_an_environment(key: str) -> None:
 
 def test_a_name_stands_for_its_targets_and_other_targets_for_themselves() -> None:
     assert names.named(["mybn.py:BN", "torch"]) == ["mybn.py:BN", *KNOWN["torch"].targets]
+
+
+def test_a_group_stands_for_all_its_members() -> None:
+    members = [one for one in KNOWN.values() if one.group == "keras"]
+    assert len(members) == 4
+    assert names.named(["keras"]) == [target for one in members for target in one.targets]
 
 
 def test_a_target_belongs_to_its_framework_with_arguments_too() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bnspec.plugs import autograd, function_pair, names, numpy_class, torch_module
+from bnspec.plugs import autograd, framework_objects, function_pair, names, numpy_class, torch_module
 from bnspec.plugs.adapter import SKELETON, Binding, Bound, Script, TargetError, finish
 from bnspec.plugs.code import beside, find, is_adapter, only_candidate, open_code
 from bnspec.plugs.gradients import with_orders
@@ -27,7 +27,12 @@ from bnspec.plugs.trial import TRYING
 
 __all__ = ["TargetError", "load"]
 
-SHAPES: tuple[Callable[[Found], Binding | None], ...] = (function_pair.bind, torch_module.bind, numpy_class.bind)
+SHAPES: tuple[Callable[[Found], Binding | None], ...] = (
+    framework_objects.bind,
+    function_pair.bind,
+    torch_module.bind,
+    numpy_class.bind,
+)
 """Asked in this order, after "is it an adapter already"; each knows one shape of code."""
 
 

@@ -68,6 +68,8 @@ class Told:
         self.learned = [getattr(layer, name, None) for name in STATE[:2]]
         if hasattr(layer, "running"):
             self.running = lambda: tuple(flat(tensors, values) for values in layer.running(self.state))
+        if getattr(tensors, "derives", True):
+            self.backward = self.gradients
 
     def forward(self, x: Any, *, training: bool) -> Any:
         """y as an array; the state that comes out is kept for the next call."""
@@ -83,7 +85,7 @@ class Told:
         (y, self.state), self.pull = self.tensors.vjp(function, wanted)
         return self.tensors.numpy(y)
 
-    def backward(self, dy: Any) -> Any:
+    def gradients(self, dy: Any) -> Any:
         """(dx, dgamma, dbeta) of the latest forward, None for a parameter that there is not."""
         refuse_whole(self.kind)
         return shared_out(self.tensors, self.learned, self.pull(self.tensors.tensor(dy)))
