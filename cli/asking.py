@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bnspec.cli.jobs import run_side_by_side
 from bnspec.cli.naming import diagnosed
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import Options, Outcome
+from bnspec.cli.ways import run_side_by_side
 from bnspec.reports import mutation
 
 
@@ -16,6 +16,10 @@ def asked(target: str, options: Options, progress: Progress, jobs: int, *, apart
 
     apart   never in this process, also where one process is enough: it belongs to somebody else
     """
-    outcome = run_side_by_side(target, options, progress, jobs, apart=apart)
+    return completed(run_side_by_side(target, options, progress, jobs, apart=apart), options)
+
+
+def completed(outcome: Outcome, options: Options) -> Outcome:
+    """The outcome of asking with the causes of what fails, and what a run like this assures."""
     outcome = diagnosed(outcome, options) if options.diagnose else outcome
     return replace(outcome, record=mutation.assured(outcome.record))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from bnspec.cli import frameworks, keeping, project
-from bnspec.cli.asking import asked
+from bnspec.cli.asking import completed
 from bnspec.cli.fingerprint import decided_by
 from bnspec.cli.interruption import interruptions
 from bnspec.cli.outputs import Outputs, unusable
@@ -17,6 +18,7 @@ from bnspec.cli.runner import BEFORE_THE_FIRST, Options, Outcome, unasked
 from bnspec.cli.screen import Screen
 from bnspec.cli.selection import Selection
 from bnspec.cli.told import NOTHING, Told
+from bnspec.cli.ways import Ask, NoCluster, asking
 from bnspec.convention import BadConvention
 from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.session import declared_choices
@@ -41,12 +43,14 @@ def check(
     expect: Path | None = None,
     resume: Path | None = None,
     jobs: int = 1,
+    dask: str | None = None,
     again: str = "",
     told: Told = NOTHING,
 ) -> int:
     """Ask every target, or without any the project's, show and write each as soon as it is known; the exit code of them all.
 
     resume   the directory in which finished rows are kept
+    dask     the address of the scheduler whose workers ask, instead of so many jobs of this machine
     again    the command that makes this run, for whoever interrupts it
     told     what is said about the targets
     """
@@ -63,28 +67,33 @@ def check(
     if trouble:
         return _refused(trouble, targets, options, outputs.possible())
     outputs.forget()
-    with interruptions(raising=False) as interruption:
+    with interruptions(raising=False) as interruption, ExitStack() as stack:
         records: list[Record] = []
+        try:
+            ask = stack.enter_context(asking(targets, options, lambda target: _kept(target, options, resume), jobs=jobs, dask=dask))
+        except NoCluster as trouble:
+            return _refused(str(trouble), targets, options, outputs)
         for target in targets:
             if interruption.came:
                 records.append(unasked(target, options, BEFORE_THE_FIRST))
                 outputs.write(records)
                 continue
-            outcome = _ask(target, options, resume, jobs, records, outputs)
+            outcome = _ask(ask, target, options, records, outputs, elsewhere=dask is not None)
             interruption.came |= outcome.interrupted
             files, following = outputs.write(records), _continued(again, resume) if interruption.came else ""
             terminal.render(records[-1], Screen(), files=files, following=following)
     return verdict.exit_code(["inconclusive"] if interruption.came else [expectations.outcome(one) for one in records])
 
 
-def _ask(target: str, options: Options, resume: Path | None, jobs: int, records: list[Record], outputs: Outputs) -> Outcome:
-    """The next record: of a failure of ours too, before it is raised."""
-    if why := frameworks.missing(target):
+def _ask(ask: Ask, target: str, options: Options, records: list[Record], outputs: Outputs, *, elsewhere: bool) -> Outcome:
+    """The next record: of a failure of ours too, before it is raised. `elsewhere`: what is installed here tells nothing."""
+    if not elsewhere and (why := frameworks.missing(target)):
         records.append(unasked(target, options, why))
         return Outcome(records[-1])
     try:
         with Progress(Screen(), target) as progress:
-            outcome = asked(target, _kept(target, options, resume), progress, jobs)
+            outcome = ask(len(records), progress)
+            outcome = completed(outcome, options)
     except Exception as ours:
         records.append(unasked(target, options, OUR_FAULT.format(type(ours).__name__, ours)))
         outputs.write(records)
@@ -128,7 +137,7 @@ def unknown(options: Options) -> str:
         return str(trouble)
     except (OSError, UnicodeDecodeError) as trouble:
         return f"--convention takes a TOML file; {options.convention} cannot be read as one: {trouble}"
-    return Selection(options.only, options.skip).unknown()
+    return Selection(options.only, options.skip).unknown(deep=options.deep)
 
 
 def _unkept(options: Options, resume: Path | None) -> str:

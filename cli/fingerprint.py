@@ -40,6 +40,7 @@ def decided_by(target: str, options: Options) -> dict[str, str]:
     options_now = {
         "--seed": str(options.seed),
         "--profile": options.profile,
+        "--cases": "the profile's" if options.cases is None else str(options.cases),
         "--dtype": " ".join(options.dtypes),
         "--convention": _text_or_name(options.convention),
         "--timeout": f"{options.timeout:g}",

@@ -1,6 +1,7 @@
 """`--resume DIR`: each finished row is kept as soon as it is known, so that a run that was ended goes on where it was.
 
-A file holds one target in one state of things, as JSON lines: first what decides its rows, then a row a line as records have them.
+A file holds one target in one state of things, as JSON lines: first what decides its rows, then a row a line as records have them;
+where a law's cases are asked in blocks, a line is the row of one block, and says which.
 Lines are only ever appended, each in one piece. What is half written, because the machine or somebody with `kill -9` was quicker,
 is no JSON and counts as never asked.
 """
@@ -35,6 +36,12 @@ class Heading(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag
     decided_by: dict[str, str]
 
 
+class Place(msgspec.Struct, frozen=True):
+    """What a line says besides its row: which block of the law's cases it is of."""
+
+    block: int = 0
+
+
 class Keeper:
     """A pytest plug-in that leaves out what is finished already, and keeps what gets finished now."""
 
@@ -49,7 +56,7 @@ class Keeper:
         rows, left = self._session.rows, []
         for item in items:
             row = rows.get(item.nodeid)
-            kept = None if row is None else self._known.get((row.property, row.dtype))
+            kept = None if row is None else self._known.get((row.property, row.dtype, 0))
             if kept is None:
                 left.append(item)
             else:
@@ -60,19 +67,25 @@ class Keeper:
     @pytest.hookimpl(tryfirst=True)
     def pytest_bnspec_row(self, row: Row) -> None:
         """One row more is finished: kept before anybody can be interrupted in showing it."""
-        if (row.property, row.dtype) not in self._known and row.status not in UNFINISHED:
-            _append(self._file, as_json(recorded(row)))
+        if (row.property, row.dtype, 0) not in self._known and row.status not in UNFINISHED:
+            keep(self._file, recorded(row))
 
 
-def kept_rows(file: Path) -> dict[tuple[str, str], record.Row]:
-    """The finished rows in a file, by property and dtype."""
-    rows: dict[tuple[str, str], record.Row] = {}
+def keep(file: Path, row: record.Row, block: int = 0) -> None:
+    """Add a finished row to a file."""
+    _append(file, as_json({**msgspec.to_builtins(row), "block": block}))
+
+
+def kept_rows(file: Path) -> dict[tuple[str, str, int], record.Row]:
+    """The finished rows in a file, by property, dtype and block."""
+    rows: dict[tuple[str, str, int], record.Row] = {}
     for line in file.read_bytes().splitlines()[1:]:
         try:
+            block = msgspec.json.decode(line, type=Place).block
             row = msgspec.json.decode(line, type=record.Row)
         except (ValueError, RecursionError):
             continue  # torn, or no row of ours
-        rows[row.property, row.dtype] = row
+        rows[row.property, row.dtype, block] = row
     return rows
 
 

@@ -30,7 +30,7 @@ Layout = Literal["contiguous", "strided", "reversed", "channels_last", "fortran"
 Operation = Literal["forward", "inference", "backward", "step"]
 
 JOBS = 2
-"""Processes that ask, unless --jobs says otherwise: float32 and float64 side by side."""
+"""Processes that ask, unless --jobs says otherwise."""
 
 app = App(
     name="bnspec",
@@ -49,6 +49,7 @@ def check(
     told: Told = NOTHING,
     save_adapter: Path | None = None,
     profile: Literal["smoke", "standard", "deep"] = "standard",
+    cases: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     seed: int = 0,
     dtype: Annotated[Sequence[Dtype], Parameter(negative=())] = ("float32", "float64"),
     only: Annotated[Sequence[str], Parameter(negative=())] = (),
@@ -60,6 +61,7 @@ def check(
     max_seconds: Seconds | None = None,
     in_process: Annotated[bool, Parameter(negative=())] = False,
     jobs: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
+    dask: str | None = None,
     expect: Path | None = None,
     campaign: Annotated[bool, Parameter(negative=())] = False,
     diagnose: bool | None = None,
@@ -78,7 +80,9 @@ def check(
     save_adapter
         Write into this file how the target was called: an adapter, to be read, changed, and checked instead.
     profile
-        How many cases a property gets: 16, 300 or 10,000.
+        How many cases a property gets: 16, 300 or 10,000; the deep one also goes through small scopes and seeks the worst case.
+    cases
+        Cases a property, instead of the profile's number.
     seed
         The same seed asks the same cases.
     dtype
@@ -100,7 +104,9 @@ def check(
     in_process
         Ask without a child process, for a debugger.
     jobs
-        Processes that ask side by side, a dtype each; by default two.
+        Processes that ask side by side; by default two.
+    dask
+        Have the workers of a Dask cluster ask, whose scheduler has this address: tcp://host:8786.
     expect
         Known deviations, TOML, or a framework's name: with them the exit code is 0 when they fail as they say and all else is
         conformant.
@@ -117,6 +123,7 @@ def check(
 
     options = command.Options(
         profile=profile,
+        cases=cases,
         seed=seed,
         dtypes=tuple(dtype),
         only=tuple(only),
@@ -139,6 +146,7 @@ def check(
         expect=expect,
         resume=resume,
         jobs=jobs or JOBS,
+        dask=dask,
         again=again,
         told=told,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -26,6 +26,8 @@ from bnspec.convention import BadConvention
 from bnspec.plugs.link import Fault
 from bnspec.properties.budget import MAX_SECONDS
 from bnspec.properties.catalogue import VERSION as LAWS
+from bnspec.properties.catalogue import file_of
+from bnspec.properties.laws import CHAPTERS, DEEP_CHAPTERS
 from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.plugin import PROFILES
 from bnspec.properties.session import ENOUGH, Session, open_session
@@ -47,7 +49,7 @@ class Options:
     """What `bnspec check` was asked for; see its help.
 
     diagnose   whether the causes of what fails are looked for
-    share   the dtypes whose rows are asked here; empty: all
+    cases   cases a property, instead of the profile's
     kept    the file in which finished rows are kept, and which is taken up where it has some
     """
 
@@ -65,8 +67,23 @@ class Options:
     max_seconds: float | None = None
     database: str | None = None
     kept: str | None = None
-    share: tuple[str, ...] = ()
+    cases: int | None = None
     expectations: Expectations | None = None
+
+    @property
+    def examples(self) -> int:
+        """Cases a property, before its share."""
+        return self.cases or PROFILES[self.profile]
+
+    @property
+    def deep(self) -> bool:
+        """Whether the deep profile is asked for, and what belongs to it on top of its number of cases."""
+        return self.profile == "deep" and not self.campaign
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run may take in all."""
+        return MAX_SECONDS.get(self.profile) if self.max_seconds is None else self.max_seconds
 
 
 @dataclass(frozen=True)
@@ -83,9 +100,9 @@ def run(target: str, options: Options, progress: object) -> Outcome:
     try:
         with interruptions(raising=True) as interruption:
             session = _open(target, options)
-            selection = Selection(options.only, options.skip, options.share)
+            selection = Selection(options.only, options.skip)
             keeping = [] if options.kept is None else [Keeper(Path(options.kept), session)]
-            _pytest(target, session, [selection, *keeping, interruption, progress])
+            ask(target, session, [selection, *keeping, interruption, progress])
     except (Fault, BadConvention) as trouble:
         why, status = (trouble.text, trouble.status) if isinstance(trouble, Fault) else (str(trouble), "error")
         return Outcome(msgspec.structs.replace(unasked(target, options, why, perf_counter() - started), opening=status))
@@ -96,35 +113,43 @@ def run(target: str, options: Options, progress: object) -> Outcome:
             session.subject.link.close()
     if session is None:
         return Outcome(unasked(target, options, BEFORE_THE_FIRST, perf_counter() - started), interrupted=True)
-    return Outcome(_record(target, options, session, perf_counter() - started, interruption.came), interruption.came)
+    found = record_of(target, options, session, perf_counter() - started, interruption.came)
+    return Outcome(found if options.expectations is None else expectations.apply(found, options.expectations), interruption.came)
 
 
 def _open(target: str, options: Options) -> Session:
     session = open_session(
         target,
         dtypes=options.dtypes,
-        examples=PROFILES[options.profile],
+        examples=options.examples,
         seed=options.seed,
         convention=options.convention,
         timeout=options.timeout,
         in_process=options.in_process,
         campaign=options.campaign,
-        max_seconds=MAX_SECONDS.get(options.profile) if options.max_seconds is None else options.max_seconds,
+        max_seconds=options.seconds,
         database=options.database,
+        deep=options.deep,
     )
+    prepare(session, target, options)
+    return session
+
+
+def prepare(session: Session, target: str, options: Options) -> None:
+    """Tell a session when a campaign ends, and which failures are known."""
     session.enough = options.enough
     if options.expectations is not None:
         known = expectations.about(options.expectations, target)
         versions = environment()
         session.known = lambda row: expectations.foreseen(known, row.property, row.dtype, row.scope, versions)
-    return session
 
 
-def _pytest(target: str, session: Session, plugins: Sequence[object]) -> None:
-    """Run the property files under pytest, quietly and out of reach of the user's own configuration."""
+def ask(target: str, session: Session, plugins: Sequence[object], chapters: Collection[str] | None = None) -> None:
+    """Run the property files under pytest, quietly and out of reach of the user's own configuration. `chapters`: only these."""
     files = Path(properties.__file__).parent
+    asked = [*CHAPTERS, *(DEEP_CHAPTERS if session.deep else ())]
     arguments = [
-        str(files),
+        *(str(file_of(name)) for name in asked if chapters is None or name in chapters),
         f"--rootdir={files}",
         f"--config-file={os.devnull}",
         "--import-mode=importlib",
@@ -147,7 +172,7 @@ def _forget_properties(files: Path) -> None:
     """Let every run import the property files anew: Hypothesis' settings stick to a function once they are on it."""
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None) or ""
-        if Path(path).parent == files and Path(path).name.startswith("test_"):
+        if Path(path).is_relative_to(files) and Path(path).name.startswith("test_"):
             del sys.modules[name]
 
 
@@ -182,13 +207,14 @@ def _environment(**changes: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _record(target: str, options: Options, session: Session, seconds: float, interrupted: bool) -> record.Record:
+def record_of(target: str, options: Options, session: Session, seconds: float = 0.0, interrupted: bool = False) -> record.Record:
+    """What a session found."""
     rows = [recorded(row) for row in session.rows.values()]
     verdict, scope, reason = judge_rows(rows)
     if interrupted:
         reason = f"interrupted; {reason}"
     started = session.subject.link.started
-    found = record.Record(
+    return record.Record(
         **_said(target, options),
         verdict=verdict,
         scope=scope,
@@ -201,26 +227,6 @@ def _record(target: str, options: Options, session: Session, seconds: float, int
         warnings=[*session.measured.warnings, *([UNSEPARATED] if options.in_process else [])],
         results=rows,
     )
-    if options.expectations is None or options.share:
-        return found  # a share says nothing about a list that is for the whole
-    return expectations.apply(found, options.expectations)
-
-
-def joined(parts: Sequence[record.Record], options: Options, seconds: float, interrupted: bool) -> record.Record:
-    """The record of a target whose dtypes were asked apart: all that is not a row is alike in its parts."""
-    rows = [row for part in parts for row in part.results]
-    rows.sort(key=lambda row: options.dtypes.index(row.dtype))
-    if not rows:
-        return msgspec.structs.replace(parts[0], seconds=seconds)
-    verdict, scope, reason = judge_rows(rows)
-    lost = next((part.reason for part in parts if not part.results), "")
-    if lost and verdict == "conformant":
-        verdict, reason = "inconclusive", f"not all dtypes were asked: {lost}"
-    reason = f"interrupted; {reason}" if interrupted else reason
-    first = max(parts, key=lambda part: bool(part.convention))
-    said = {"verdict": verdict, "scope": scope, "reason": reason, "grades": grades(rows)}
-    whole = msgspec.structs.replace(first, **said, seconds=seconds, results=rows)
-    return whole if options.expectations is None else expectations.apply(whole, options.expectations)
 
 
 def unasked(target: str, options: Options, why: str, seconds: float = 0.0) -> record.Record:

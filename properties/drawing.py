@@ -53,12 +53,16 @@ class Remembered(ExampleDatabase):
         return f"{self._target} {current().dtype} ".encode() + key
 
 
-def settings_of(*, campaign: bool, database: Remembered | None) -> settings:
-    """The settings of a run, but for the number of examples."""
+def settings_of(*, campaign: bool, database: Remembered | None, guided: bool = False, reuse: bool = True) -> settings:
+    """The settings of a run, but for the number of examples.
+
+    `guided`: half of the cases follow what the law calls a target;  `reuse`: what failed in earlier runs is asked first.
+    """
     phases = CAMPAIGN_PHASES if campaign else SETTINGS.phases
+    phases = (*phases, Phase.target) if guided else phases
     if database is None:
         return settings(SETTINGS, phases=phases)
-    return settings(SETTINGS, phases=(*phases, Phase.reuse), database=database)
+    return settings(SETTINGS, phases=(*phases, Phase.reuse) if reuse else phases, database=database)
 
 
 @contextmanager

@@ -136,12 +136,16 @@ def judge(
     `chance`: the tolerance is mostly of chance and not of rounding, so its ratio is no measure of accuracy.
     """
     error, tolerance, ratio = compared(got, want, tolerance, case.dtype, low)
-    _count(ratio * (not chance), want, tolerance)
-    worst = np.unravel_index(np.argmax(ratio), ratio.shape)
-    if np.any(error > tolerance):
+    is_worst = _count(ratio * (not chance), want, tolerance) and current().deep
+    is_wrong = np.any(error > tolerance)
+    if is_worst or is_wrong:
+        worst = np.unravel_index(np.argmax(ratio), ratio.shape)
         place = tuple(int(at) for at in worst)
         want, tolerance = np.broadcast_to(want, got.shape), np.broadcast_to(tolerance, got.shape)
-        raise Deviation(_finding(answer, name, got, want, tolerance, place, float(ratio[worst]), case, why))
+        finding = _finding(answer, name, got, want, tolerance, place, float(ratio[worst]), case, why)
+        if is_wrong:
+            raise Deviation(finding)
+        current().tally.worst = finding
 
 
 def reject(name: str, answer: Answer | None, message: str) -> None:
@@ -155,10 +159,16 @@ def seen(informative: bool = True) -> None:
     current().tally.told |= informative
 
 
-def _count(ratio: Array, want: Array, tolerance: Array) -> None:
-    tally = current().tally
-    tally.worst_ratio = max(tally.worst_ratio, float(np.max(ratio, initial=0.0)))
+def _count(ratio: Array, want: Array, tolerance: Array) -> bool:
+    """Count a comparison; True where none before it came nearer to its bound."""
+    tally, largest = current().tally, float(np.max(ratio, initial=0.0))
     tally.told |= bool(np.any(tolerance <= INFORMATIVE * np.abs(want)))
+    tally.ratio = max(tally.ratio, largest)
+    if largest <= tally.worst_ratio:
+        return False
+    tally.worst_ratio = largest
+    tally.climb.append((tally.examples + 1 - tally.declined, largest))
+    return True
 
 
 def _trace() -> tuple[Message, ...]:

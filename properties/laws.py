@@ -28,6 +28,9 @@ CHAPTERS = (
 )
 """The order in which the chapters are asked: what most people get wrong first."""
 
+DEEP_CHAPTERS = ("small_scopes",)
+"""Chapters of the deep profile alone, asked after the others; their laws are in `properties/deep`."""
+
 
 @dataclass(frozen=True)
 class Law:
@@ -41,6 +44,8 @@ class Law:
     against   the classes of mistakes it stands against
     share     which part of the profile's number of examples it gets; less than 1 where an example is many calls
     dtypes    the dtypes it can be asked in; empty: all
+    parts     of a law that goes through a list of cases, into how many parts the list is cut where there is time for it: 1 or
+              more; 0: its cases are drawn
     """
 
     name: str
@@ -51,6 +56,7 @@ class Law:
     against: tuple[str, ...]
     share: float
     dtypes: tuple[str, ...]
+    parts: int = 0
 
     @property
     def title(self) -> str:
@@ -62,7 +68,9 @@ SHARES = {"required": 1.0, "recommended": 0.5}
 """Which part of a profile's cases a law gets that does not say so itself: advice needs less evidence than a verdict."""
 
 
-def law(*scope: str, against: str, share: float | None = None, dtypes: tuple[str, ...] = ()) -> Callable[[Test], Test]:
+def law(
+    *scope: str, against: str, share: float | None = None, dtypes: tuple[str, ...] = (), parts: int = 0
+) -> Callable[[Test], Test]:
     """Mark a property. `scope`: what must be offered for it to be asked; `against`: mistakes, separated by commas."""
 
     def mark(test: Test) -> Test:
@@ -70,7 +78,8 @@ def law(*scope: str, against: str, share: float | None = None, dtypes: tuple[str
         chapter = test.__module__.rpartition(".")[2].removeprefix("test_")
         mistakes = tuple(mistake.strip() for mistake in against.split(","))
         part = SHARES[level] if share is None else share
-        test.law = Law(test.__name__.removeprefix("test_"), chapter, level, text, scope, mistakes, part, dtypes)  # type: ignore[attr-defined]
+        name = test.__name__.removeprefix("test_")
+        test.law = Law(name, chapter, level, text, scope, mistakes, part, dtypes, parts)  # type: ignore[attr-defined]
         return test
 
     return mark

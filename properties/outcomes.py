@@ -32,6 +32,9 @@ def settle(row: Row, tally: Tally, error: BaseException | None) -> None:
     """Fill in a row: counts, status, reason, counterexample."""
     row.examples, row.informative, row.declined = tally.examples - tally.declined, tally.informative, tally.declined
     row.worst_ratio, row.grade = tally.worst_ratio, tally.grade
+    if isinstance(tally.worst, Finding):
+        row.climb = tally.climb
+        row.worst = counterexample(tally.worst) if error is None else None
     row.status, row.reason = _status(tally, error)
     shown = _failures(error, tally)[-1] if isinstance(error, Flaky) else error
     if isinstance(shown, Deviation):

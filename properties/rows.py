@@ -29,6 +29,8 @@ class Row:
     counterexample: dict[str, Any] | None = None
     repro: str | None = None
     grade: str = ""
+    worst: dict[str, Any] | None = None
+    climb: list[tuple[int, float]] = field(default_factory=list)
 
     def is_wrong(self) -> bool:
         """Whether the row alone makes the implementation nonconformant."""

@@ -12,16 +12,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import reject, seed, settings
+from hypothesis import reject, seed, settings, target
 
 from bnspec.convention import NAMED, BadConvention, Convention
 from bnspec.plugs.link import BudgetSpent, Fault, open_link
 from bnspec.plugs.probe import Measured, measure
 from bnspec.plugs.subject import Subject
 from bnspec.properties import judge
-from bnspec.properties.budget import GOLDEN, MIN_EXAMPLES, Clock, Patience, affordable, pace_of, reduced
+from bnspec.properties.blocks import Block, blocks_of, share_of
+from bnspec.properties.budget import GOLDEN, Clock, Patience, affordable, pace_of, reduced
 from bnspec.properties.drawing import Remembered, only_from_the_seed, settings_of
-from bnspec.properties.laws import CHAPTERS, Law
+from bnspec.properties.laws import CHAPTERS, DEEP_CHAPTERS, Law
 from bnspec.properties.order import golden_first, in_rounds, kindred_first
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
@@ -83,20 +84,28 @@ def open_session(
     campaign: bool = False,
     max_seconds: float | None = None,
     database: str | None = None,
+    deep: bool = False,
 ) -> Session:
     """Open `target`, measure what it does not declare, and be ready to ask it.
 
     Raises `Fault` where the target cannot be loaded or started, and `BadConvention` for a declaration that is none.
     """
     clock = Clock(max_seconds)
+    remembered = None if database is None else Remembered(target, database)
+    subject, measured = open_subject(target, dtypes, convention=convention, timeout=timeout, in_process=in_process)
+    return Session(subject, measured, examples=examples, seed=seed, campaign=campaign, clock=clock, database=remembered, deep=deep)
+
+
+def open_subject(
+    target: str, dtypes: Sequence[str], *, convention: str | None = None, timeout: float = 10.0, in_process: bool = False
+) -> tuple[Subject, Measured]:
+    """Open `target` and measure what it does not declare. Raises as `open_session` does."""
     link = open_link(target, in_process=in_process, timeout=timeout)
     try:
         subject = Subject(link)
         declared = declared_choices(convention, link.started.text("convention"))
         subject.declared = declared
-        measured = measure(subject, declared, dtypes)
-        remembered = None if database is None else Remembered(target, database)
-        return Session(subject, measured, examples=examples, seed=seed, campaign=campaign, clock=clock, database=remembered)
+        return subject, measure(subject, declared, dtypes)
     except BaseException:
         link.close()
         raise
@@ -110,8 +119,11 @@ class Session:
     database   what failed in earlier runs, to be asked first
     enough     properties that must fail to end a campaign; 0: all are asked
     known      whether a row is known to fail: then its failure is not made smaller
-    planned    the number of properties that are asked, here or beside
     golden     how many of the fixed cases are asked; None: all
+    deep       also the laws of the deep profile are asked, and of every law the worst case is kept
+    afforded   cases a property, where that has been settled elsewhere
+    block      which block of each law's cases is asked; None: all cases, from one seed
+    stays_open whether the subject is left open at the end
     """
 
     def __init__(
@@ -124,6 +136,8 @@ class Session:
         campaign: bool = False,
         clock: Clock | None = None,
         database: Remembered | None = None,
+        deep: bool = False,
+        stays_open: bool = False,
     ) -> None:
         self.subject = subject
         self.measured = measured
@@ -132,9 +146,12 @@ class Session:
         self.campaign = campaign
         self.clock = clock or Clock()
         self.pace = pace_of(subject.times)
-        self.planned = 0
         self.golden: int | None = None
-        self.settings = settings_of(campaign=campaign, database=database)
+        self.deep = deep
+        self.afforded: int | None = None
+        self.block: int | None = None
+        self.database = database
+        self.stays_open = stays_open
         self.enough = ENOUGH
         self.known: Callable[[Row], bool] = lambda row: False
         self.rows: dict[str, Row] = {}
@@ -150,42 +167,54 @@ class Session:
         """The stage of a row, made when first asked for."""
         if item.nodeid not in self._stages:
             patience = Patience(0.0) if self.known(self.rows[item.nodeid]) else Patience()
-            self._stages[item.nodeid] = Stage(
-                self.subject, _dtype(item), patience=patience, clock=self.clock, golden=self.golden, campaign=self.campaign
-            )
+            stage = Stage(self.subject, _dtype(item), patience=patience, clock=self.clock, golden=self.golden, deep=self.deep)
+            stage.campaign = self.campaign
+            stage.part = None if self.block is None or (law := _law(item)) is None else (self.block, law.parts)
+            self._stages[item.nodeid] = stage
         return self._stages[item.nodeid]
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Give each property its number of cases and its counting, once, and announce the plan."""
-        items[:] = [item for item in items if _law(item) is None or _dtype(item) in self.dtypes]
+        items[:] = [item for item in items if (law := _law(item)) is None or self._asks(law, _dtype(item))]
         items.sort(key=self._place)
         if self.campaign:
             items[:] = golden_first(sorted(in_rounds(items, self._place), key=_is_advice), _law)
-        examples = affordable(self.examples, self.planned or len({_law(item) for item in items}), self.pace)
-        if slow := reduced(self.examples, examples, self.pace):
-            self.measured.warnings.append(slow)
-            self.golden = GOLDEN * examples
+        if self.afforded is None:
+            self.afforded = affordable(self.examples, len({_law(item) for item in items}), self.pace)
+        if slow := reduced(self.examples, self.afforded, self.pace):
+            self.measured.warnings[:] = [*(said for said in self.measured.warnings if said != slow), slow]
+            self.golden = GOLDEN * self.afforded
         for item in items:
             law = _law(item)
             if law is not None:
-                self._prepare(item.function, law, examples)  # type: ignore[attr-defined]
+                self._prepare(item.function, law, self.afforded)  # type: ignore[attr-defined]
                 self.rows[item.nodeid] = _row(law, _dtype(item))
         config.hook.pytest_bnspec_plan(subject=self.subject, rows=list(self.rows.values()))
+
+    def _asks(self, law: Law, dtype: str) -> bool:
+        return dtype in self.dtypes and (self.deep or law.chapter not in DEEP_CHAPTERS)
 
     def _prepare(self, function: Callable[..., Any], law: Law, examples: int) -> None:
         """Settings, seed and counting for a property, once: all its dtypes share the function."""
         inner = function.hypothesis.inner_test  # type: ignore[attr-defined]
         if hasattr(inner, "counted"):
             return
-        function.hypothesis.inner_test = _counted(inner)  # type: ignore[attr-defined]
-        seed(f"{self.seed}/{law.name}")(function)
-        count = max(MIN_EXAMPLES, round(examples * law.share))
-        settings(self.settings, max_examples=count)(function)
+        block = self._block(law, examples)
+        function.hypothesis.inner_test = _counted(inner, guided=block.guided)  # type: ignore[attr-defined]
+        seed(block.seed(self.seed, law))(function)
+        common = settings_of(campaign=self.campaign, database=self.database, guided=block.guided, reuse=block.number == 0)
+        settings(common, max_examples=block.cases)(function)
+
+    def _block(self, law: Law, examples: int) -> Block:
+        """The cases of a law that are asked here."""
+        if self.block is None:
+            return Block(0, share_of(law, examples))
+        return blocks_of(law, examples, deep=self.deep)[self.block]
 
     def _place(self, item: pytest.Item) -> tuple[int, int]:
         """Dtype by dtype, chapter by chapter; within a chapter as written."""
         law = _law(item)
-        return (0, 0) if law is None else (self.dtypes.index(_dtype(item)), CHAPTERS.index(law.chapter))
+        return (0, 0) if law is None else (self.dtypes.index(_dtype(item)), (*CHAPTERS, *DEEP_CHAPTERS).index(law.chapter))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -235,8 +264,9 @@ class Session:
         items[settled:] = kindred_first(items[settled:], row.against, _against)
 
     def pytest_unconfigure(self) -> None:
-        """Let the implementation go."""
-        self.subject.link.close()
+        """Let the implementation go, unless another session is to ask it next."""
+        if not self.stays_open:
+            self.subject.link.close()
 
 
 def _law(item: pytest.Item) -> Law | None:
@@ -272,8 +302,11 @@ def _decline(stage: Stage, why: str) -> None:
     reject()
 
 
-def _counted(inner: Callable[..., None]) -> Callable[..., None]:
-    """An example: one more in the tally, if there is time for it and its failure may still be made smaller."""
+def _counted(inner: Callable[..., None], *, guided: bool) -> Callable[..., None]:
+    """An example: one more in the tally, if there is time for it and its failure may still be made smaller.
+
+    `guided`: its ratio of error to bound tells Hypothesis where to look on.
+    """
 
     @wraps(inner)
     def example(*args: Any, bn: Subject, **drawn: Any) -> None:
@@ -284,11 +317,13 @@ def _counted(inner: Callable[..., None]) -> Callable[..., None]:
         if not stage.patience.allows(drawn, hurry=stage.clock.is_over):
             reject()
         bn.begin()
-        stage.tally.told = False
+        stage.tally.told, stage.tally.ratio = False, 0.0
         try:
             stage.tally.latest = "it was declined"
             _answered(stage, inner, *args, bn=bn, **drawn)
             stage.tally.latest = "the law held"
+            if guided and stage.tally.ratio:
+                target(stage.tally.ratio)
         except (Fault, AssertionError) as failure:
             stage.tally.failure = stage.tally.latest = failure
             stage.patience.failed(drawn)

@@ -28,7 +28,8 @@ class Tally:
     informative   cases that could have told right from wrong
     declined      cases that the implementation does not offer
     unasked       cases dropped because the budget of restarts was spent
-    worst_ratio   largest error seen, in units of its bound
+    worst_ratio   largest error seen, in units of its bound;  ratio: the same of the current example
+    worst         what was seen there, in the deep profile;  climb: after how many cases it became how large
     why           what the implementation said when it declined
     told          the current example could have told right from wrong
     cut           the run was out of time before all cases were asked
@@ -41,6 +42,9 @@ class Tally:
     declined: int = 0
     unasked: int = 0
     worst_ratio: float = 0.0
+    ratio: float = 0.0
+    worst: object = None
+    climb: list[tuple[int, float]] = field(default_factory=list)
     why: str = ""
     told: bool = False
     cut: bool = False
@@ -56,6 +60,8 @@ class Stage:
     patience   how long its failure may be made smaller;  clock: when the run must end
     golden     how many of the fixed cases are asked; None: all
     campaign   that a law fails is enough to know
+    deep       the worst case is kept
+    part       (k, n): of cases that are all listed, every n-th is asked, beginning with the k-th; None: all
     """
 
     subject: Subject | None = None
@@ -65,6 +71,8 @@ class Stage:
     clock: Clock = field(default_factory=Clock)
     golden: int | None = None
     campaign: bool = False
+    deep: bool = False
+    part: tuple[int, int] | None = None
 
     @property
     def convention(self) -> Convention:

@@ -106,7 +106,7 @@ def test_training_output_knows_nothing_of_momentum(bn: Subject, case: Case) -> N
     assert_same(bn.train(other), bn.train(case), "y", case)
 
 
-@law("train", "running", against="inconsistent convention, wrong declaration, Bessel, momentum", share=0.01)
+@law("train", "running", against="inconsistent convention, wrong declaration, Bessel, momentum", share=0.01, parts=1)
 @given(st.none())
 def test_the_convention_is_of_one_piece(bn: Subject, nothing: None) -> None:
     """Required. One convention holds for the mean and the variance, every number of values, rank and dtype, and any order of calls.

@@ -81,6 +81,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     worst_ratio  the largest error / bound seen, also on a pass
     expected     a known deviation says that this row fails
     grade        of a law about the fixed cases: the accuracy of what it judged, a letter; else ""
+    worst        in the deep profile, the right answer that came nearest to its bound: like a counterexample, its ratio below 1
+    climb        after how many cases the worst ratio became how large: (cases, ratio), both growing
     """
 
     property: Word
@@ -102,6 +104,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     counterexample: Counterexample | None = None
     repro: Annotated[str, msgspec.Meta(pattern=r"^repro_[A-Za-z0-9_]+\.py$(?!\n)")] | None = None
     grade: Literal["", "A", "B", "C", "H", "F"] = ""
+    worst: Counterexample | None = None
+    climb: Annotated[list[tuple[Count, Number]], msgspec.Meta(max_length=10_000)] = msgspec.field(default_factory=list)
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
