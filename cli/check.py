@@ -20,6 +20,7 @@ from bnspec.cli.selection import Selection
 from bnspec.cli.told import NOTHING, Told
 from bnspec.cli.ways import Ask, NoCluster, asking
 from bnspec.convention import BadConvention
+from bnspec.properties.drawing import REDIS, without_password
 from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.session import declared_choices
 from bnspec.reports import expectations, verdict
@@ -31,6 +32,9 @@ __all__ = ["Options", "check"]
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 """The order in which dtypes are asked, whatever their order on the command line."""
+
+CONNECT = 5.0
+"""Seconds that a Redis server gets to answer."""
 
 
 def check(
@@ -144,4 +148,19 @@ def _unkept(options: Options, resume: Path | None) -> str:
     """One sentence where rows, or failures, cannot be kept as was asked; "" where they can."""
     if options.campaign and resume is not None:
         return "--campaign stops at the second failure, and leaves nothing to go on with; leave out --resume or --campaign"
+    if options.database is not None and options.database.startswith(REDIS):
+        return unusable("--resume", resume) or _unreachable(options.database)
     return unusable("--resume", resume) or unusable("--database", None if options.database is None else Path(options.database))
+
+
+def _unreachable(url: str) -> str:
+    """One sentence where no Redis answers; "" where one does."""
+    try:
+        import redis
+    except ImportError:
+        return "--database redis://... needs the package redis: pip install 'bnspec[redis]'"
+    try:
+        redis.Redis.from_url(url, socket_connect_timeout=CONNECT).ping()
+    except (redis.RedisError, ValueError, OSError) as trouble:
+        return f"--database: no Redis server answers at {without_password(url)}: {one_line(str(trouble), 200)}"
+    return ""

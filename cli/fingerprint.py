@@ -20,6 +20,7 @@ from bnspec.plugs.adapter import TargetError
 from bnspec.plugs.program import command_of
 from bnspec.plugs.target import parse
 from bnspec.properties.catalogue import VERSION as LAWS
+from bnspec.properties.drawing import without_password
 
 INSTALLED = ("site-packages", "dist-packages")
 """Directories of installed packages: these are known by their versions, code elsewhere by its text."""
@@ -45,7 +46,7 @@ def decided_by(target: str, options: Options) -> dict[str, str]:
         "--convention": _text_or_name(options.convention),
         "--timeout": f"{options.timeout:g}",
         "--in-process": "yes" if options.in_process else "no",
-        "--database": options.database or "none",
+        "--database": "none" if options.database is None else without_password(options.database),
         "--expect": "none" if options.expectations is None else _digest(repr(options.expectations).encode()),
     }
     suite = {"bnspec": __version__, "the set of laws": LAWS, "the code of bnspec": _suite()}

@@ -117,7 +117,8 @@ def check(
     resume
         Keep each finished row in this directory, and ask none that is there already: so an interrupted run goes on.
     database
-        Keep failing cases in this directory, and ask them first next time; none: the same seed always asks the same.
+        Keep failing cases in this directory, or on the Redis server redis://host:6379/0, and ask them first next time; none: the
+        same seed always asks the same.
     """
     from bnspec.cli import check as command
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from urllib.parse import urlsplit
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
@@ -26,16 +28,23 @@ CAMPAIGN_PHASES = (Phase.explicit, Phase.generate)
 """Without shrinking."""
 
 
+REDIS = ("redis://", "rediss://", "unix://")
+"""How a place begins that is a Redis server, for the failures of a whole team."""
+
+REMEMBERED = timedelta(days=30)
+"""How long Redis keeps a failure that nobody has met again."""
+
+
 class Remembered(ExampleDatabase):
-    """The failures of earlier runs in a directory of Hypothesis' own kind, each target and dtype apart.
+    """The failures of earlier runs in a directory or a Redis server, of Hypothesis' own kinds, each target and dtype apart.
 
     Apart, because Hypothesis forgets an example that no longer fails, and what passes in float64 may still fail in float32.
     """
 
-    def __init__(self, target: str, directory: str) -> None:
+    def __init__(self, target: str, place: str) -> None:
         super().__init__()
         self._target = target
-        self._kept = DirectoryBasedExampleDatabase(directory)
+        self._kept = _in_redis(place) if place.startswith(REDIS) else DirectoryBasedExampleDatabase(place)
 
     def save(self, key: bytes, value: bytes) -> None:
         """Remember an example of a property."""
@@ -51,6 +60,19 @@ class Remembered(ExampleDatabase):
 
     def _apart(self, key: bytes) -> bytes:
         return f"{self._target} {current().dtype} ".encode() + key
+
+
+def without_password(url: str) -> str:
+    """The address of a server as it may be shown."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _in_redis(url: str) -> ExampleDatabase:
+    from hypothesis.extra.redis import RedisExampleDatabase
+    from redis import Redis
+
+    return RedisExampleDatabase(Redis.from_url(url), expire_after=REMEMBERED, key_prefix=b"bnspec-examples:")
 
 
 def settings_of(*, campaign: bool, database: Remembered | None, guided: bool = False, reuse: bool = True) -> settings:
