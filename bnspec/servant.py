@@ -105,6 +105,7 @@ class Servant:
             protocol=VERSION,
             **capabilities(implementation, convention),
             scalars="f4" if getattr(implementation, "scalars", None) == "float32" else None,
+            **limits(implementation),
             loaded=",".join(name for name in FRAMEWORKS if name in sys.modules),
             name=text_array(str(getattr(implementation, "name", type(implementation).__name__))),
             convention=_optional_text(convention),
@@ -220,6 +221,12 @@ def capabilities(implementation: Implementation, convention: str | None) -> dict
     except Exception as error:
         return {"backward": True, "running": True, "trouble": text_array(told(error))}
     return {op: all(callable(getattr(layer, name, None)) for name in methods) for op, methods in OPTIONAL.items()}
+
+
+def limits(implementation: Implementation) -> dict[str, Any]:
+    """What it says of the x that it takes: its only shape, and how many samples are normalized at a time in training."""
+    shape, ghost = getattr(implementation, "fixed_shape", ()), getattr(implementation, "ghost", 0)
+    return {**({"shape": "x".join(map(str, shape))} if shape else {}), **({"ghost": ghost} if ghost else {})}
 
 
 def trial_setup(convention: Convention) -> Setup:

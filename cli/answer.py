@@ -87,7 +87,8 @@ class Answer:
         return html.render(self.record)
 
     def __repr__(self) -> str:
-        console = Console(file=io.StringIO(), width=min(WIDTH, Console().width), color_system=None, highlight=False)
+        width = min(WIDTH, Console(force_jupyter=False).width)
+        console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, force_jupyter=False)
         self._show(console)
         return str(console.file.getvalue()).rstrip()  # type: ignore[attr-defined]
 

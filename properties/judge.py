@@ -8,10 +8,12 @@ import numpy as np
 
 from bnspec import bounds, exact
 from bnspec.bounds import Bounds
+from bnspec.bounds_scalars import FORMATS
 from bnspec.case import Array, Case, from_columns
 from bnspec.comparing import compared
 from bnspec.exact import Exact
 from bnspec.plugs.subject import Answer
+from bnspec.properties.limits import groups_of, joined
 from bnspec.properties.stage import current
 from bnspec.protocol import Message
 
@@ -66,10 +68,12 @@ class Truth:
 
 def train_truth(case: Case, *, step: int = 1, grade: str | None = None) -> Truth:
     """The truth of a training step in the subject's convention; by default within the limit of conformance."""
-    convention = current().convention
-    true = exact.train(case, convention, step=step)
-    limit = bounds.train_bounds(case, true, convention, grade=grade or bounds.conformance_grade(case.dtype), step=step)
-    return Truth(case, true, limit)
+    convention, grade = current().convention, grade or bounds.conformance_grade(case.dtype)
+    truths = []
+    for group in groups_of(case, current().subject):
+        true = exact.train(group, convention, step=step)
+        truths.append((true, bounds.train_bounds(group, true, convention, grade=grade, step=step)))
+    return Truth(case, *(truths[0] if len(truths) == 1 else joined(truths, FORMATS[case.dtype].unit)))
 
 
 def infer_truth(case: Case, *, grade: str | None = None) -> Truth:

@@ -46,6 +46,7 @@ class Law:
     dtypes    the dtypes it can be asked in; empty: all
     parts     of a law that goes through a list of cases, into how many parts the list is cut where there is time for it: 1 or
               more; 0: its cases are drawn
+    groups    whether it holds group by group of a batch that is normalized in parts
     """
 
     name: str
@@ -57,6 +58,7 @@ class Law:
     share: float
     dtypes: tuple[str, ...]
     parts: int = 0
+    groups: bool = False
 
     @property
     def title(self) -> str:
@@ -69,7 +71,12 @@ SHARES = {"required": 1.0, "recommended": 0.5}
 
 
 def law(
-    *scope: str, against: str, share: float | None = None, dtypes: tuple[str, ...] = (), parts: int = 0
+    *scope: str,
+    against: str,
+    share: float | None = None,
+    dtypes: tuple[str, ...] = (),
+    parts: int = 0,
+    groups: bool = False,
 ) -> Callable[[Test], Test]:
     """Mark a property. `scope`: what must be offered for it to be asked; `against`: mistakes, separated by commas."""
 
@@ -79,7 +86,7 @@ def law(
         mistakes = tuple(mistake.strip() for mistake in against.split(","))
         part = SHARES[level] if share is None else share
         name = test.__name__.removeprefix("test_")
-        test.law = Law(name, chapter, level, text, scope, mistakes, part, dtypes, parts)  # type: ignore[attr-defined]
+        test.law = Law(name, chapter, level, text, scope, mistakes, part, dtypes, parts, groups)  # type: ignore[attr-defined]
         return test
 
     return mark

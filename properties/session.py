@@ -228,6 +228,7 @@ class Session:
         if why:
             pytest.skip(why)
         self.subject.link.renew()
+        self.subject.groups = law.groups
         self._began[pyfuncitem.nodeid] = perf_counter()
         with on_stage(stage), only_from_the_seed():
             return (yield)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from bnspec.case import HALF_DTYPES, Case, dtype_named, from_columns, parameter_dtype, to_columns
 from bnspec.properties import families
+from bnspec.properties.limits import within
 from bnspec.properties.stage import Declined, current
 
 Shape = tuple[int, ...]
@@ -108,12 +109,12 @@ def build(shape: Shape, number: int, seed: int, *, kappas: Sequence[float], spre
     fixed, scalar = ({}, float) if stage.subject is None else (stage.subject.fixed, stage.subject.scalar)
     eps, momentum = fixed.get("eps", scalar(eps)), fixed.get("momentum", scalar(stage.convention.argument(weight)))
     std = _spread(spread, eps)
-    n, c, *positions = shape = fit_rank(shape, stage.convention.ranks)
+    n, c, *positions = shape = within(fit_rank(shape, stage.convention.ranks), stage.subject, stage.convention.channel_axis)
     m = n * prod(positions)
     draws = np.random.Generator(np.random.PCG64(seed)).standard_normal((2 * m + 4, c))
     if rounding:
         draws = np.rint(draws * (2 / rounding)) * rounding
-    columns = family(draws[:m], n) * std + kappa * std * CHANNEL_OFFSETS[:c], upstream(draws[m : 2 * m], draws[:m])
+    columns = family(draws[:m], n) * std + kappa * std * np.resize(CHANNEL_OFFSETS, c), upstream(draws[m : 2 * m], draws[:m])
     axis, dtype, kept = stage.convention.channel_axis, dtype_named(stage.dtype), parameter_dtype(stage.dtype)
     whole = placed(shape, axis)
     x, dy = (from_columns(values.astype(dtype), whole, axis) for values in columns)

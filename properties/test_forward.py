@@ -11,7 +11,7 @@ from bnspec.properties.laws import law
 from bnspec.properties.strategies import cases
 
 
-@law("train", against="formula, eps, variance, axis, affine")
+@law("train", against="formula, eps, variance, axis, affine", groups=True)
 @given(case=cases())
 def test_training_output_is_exact(bn: Subject, case: Case) -> None:
     """Required. y = gamma (x - mean) / sqrt(var + eps) + beta, with the batch's own mean and biased variance.

@@ -19,7 +19,7 @@ PRECISE = ("float32", "float64")
 """In half types a difference of two outputs has no digits left to compare."""
 
 
-@law("grad_train", against="gradient, eps, variance, affine")
+@law("grad_train", against="gradient, eps, variance, affine", groups=True)
 @given(case=cases())
 def test_training_gradients_are_exact(bn: Subject, case: Case) -> None:
     """Required. dx = gamma / sqrt(var + eps) (dy - mean(dy) - x_hat mean(dy x_hat)); dgamma = sum(dy x_hat); dbeta = sum(dy).

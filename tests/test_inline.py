@@ -54,6 +54,16 @@ def test_an_answer_shows_itself_and_raises_where_something_is_wrong(session: Ses
         answer.raise_for_verdict()
 
 
+def test_an_answer_is_shown_by_the_notebook_and_not_by_itself(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = bnspec.check(session.BatchNorm, **QUICK)
+    displayed: list[Any] = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *parts: displayed.append(parts))
+    assert "CONFORMANT  BatchNorm" in repr(answer)
+    assert "CONFORMANT" in answer._repr_html_()
+    assert displayed == []
+
+
 def test_what_was_defined_again_is_asked_as_it_is_now(session: Session) -> None:
     session.run(BATCHNORM.replace("self.gamma * (x", "1.5 * self.gamma * (x"))
     assert bnspec.check(session.BatchNorm, **QUICK).verdict == "nonconformant"

@@ -75,6 +75,8 @@ class Bound:
     convention       as the adapter declares it, None where it declares none (then it is measured)
     adapter_source   Python that defines `Adapter`; it runs without bnspec, from the directory where the target was named
     bound            two lines: what was bound, and what was assumed
+    fixed_shape      the only shape of x that is taken, () for any
+    ghost            how many samples are normalized at a time in training, 0 for all
     """
 
     name: str
@@ -82,6 +84,8 @@ class Bound:
     adapter_source: str
     bound: str
     adapter: Any
+    fixed_shape: tuple[int, ...] = ()
+    ghost: int = 0
 
     @property
     def scalars(self) -> str | None:
@@ -109,7 +113,8 @@ def finish(script: Script, bound: str) -> Bound:
     except Exception as error:
         raise TargetError(f"Adapter() raised {type(error).__name__}: {error}; an adapter is made without arguments") from error
     name = str(getattr(adapter, "name", type(adapter).__name__))
-    return Bound(name, getattr(adapter, "convention", None), script.source, bound, adapter)
+    limits = tuple(getattr(adapter, "fixed_shape", ())), int(getattr(adapter, "ghost", 0))
+    return Bound(name, getattr(adapter, "convention", None), script.source, bound, adapter, *limits)
 
 
 def compile_adapter(source: str, bound: str = "bound: a given adapter\nassumed: nothing") -> Bound:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from bnspec.plugs.adapter import Binding, TargetError
-from bnspec.plugs.constructor import NUMBERS, ROLES, STARTS, Constructor
+from bnspec.plugs.constructor import CHANNELS, NUMBERS, ROLES, STARTS, Constructor
 from bnspec.plugs.reading import parameters_of
 from bnspec.plugs.target import Found, Hints
 from bnspec.plugs.trial import usual_setup
@@ -28,22 +28,27 @@ HINTED = '''
 
 class Adapter(Adapter):
     """The adapter with what was said beyond it."""
-{convention}{layer}'''
+{said}{layer}'''
 """What follows an adapter about which something was said."""
 
 LAYER = """
     def layer(self, setup):
-        layer = super().layer(setup)
-        forward = layer.forward
+        return within(super().layer(setup))
 
-        def forward_within(x, *, training):
+
+def within(layer):
+    forward, copied = layer.forward, getattr(layer, "copied", None)
+
+    def forward_within(x, *, training):
 {refusals}
-            return forward(x, training=training)
+        return forward(x, training=training)
 
-        layer.forward = forward_within
-        return layer
+    layer.forward = forward_within
+    if copied is not None:
+        layer.copied = lambda duplicate: within(copied(duplicate))
+    return layer
 """
-"""A layer that refuses what it is not made for."""
+"""A layer that refuses what it is not made for, and so do its copies."""
 
 
 def with_hints(found: Found) -> Found:
@@ -66,10 +71,24 @@ def hinted(binding: Binding, hints: Hints) -> Binding:
     refusals = [*_shape_refusal(hints), *_variant_refusal(hints)]
     if not said and not refusals:
         return binding
-    convention = f'\n    convention = {{**(getattr(Adapter, "convention", None) or {{}}), **{said!r}}}\n' if said else ""
-    lines = "\n".join(f"            {line}" for line in refusals)
-    body = binding.body + HINTED.format(convention=convention, layer=LAYER.format(refusals=lines) if refusals else "")
+    known = [f'convention = {{**(getattr(Adapter, "convention", None) or {{}}), **{said!r}}}'] if said else []
+    known += [f"fixed_shape = {hints.fixed_shape}"] if hints.fixed_shape else []
+    known += [f"ghost = {size}"] if (size := _ghost(hints)) else []
+    lines = "\n".join(f"        {line}" for line in refusals)
+    text = "".join(f"\n    {line}\n" for line in known)
+    body = binding.body + HINTED.format(said=text, layer=LAYER.format(refusals=lines) if refusals else "")
     return replace(binding, body=body)
+
+
+def channels_of(hints: Hints) -> int:
+    """How many channels the only shape has; as many as are usual on trial where any shape is taken."""
+    axis = LAYOUTS.get(hints.layout) or 1
+    return hints.fixed_shape[axis] if hints.fixed_shape else CHANNELS
+
+
+def _ghost(hints: Hints) -> int:
+    """How many samples are normalized at a time, 0 where it is all of them."""
+    return int(hints.variant.partition(":")[2] or 0)
 
 
 def _shape_refusal(hints: Hints) -> list[str]:
@@ -81,10 +100,9 @@ def _shape_refusal(hints: Hints) -> list[str]:
 def _variant_refusal(hints: Hints) -> list[str]:
     if hints.variant == "frozen":
         return ["if training:", '    raise NotImplementedError("it is frozen, and has no training")']
-    if hints.variant.startswith("ghost:"):
-        size = hints.variant.partition(":")[2]
-        why = f'    raise NotImplementedError("it normalizes {size} samples at a time: larger batches are several to it")'
-        return [f"if training and x.shape[0] > {size}:", why]
+    if size := _ghost(hints):
+        why = f'    raise NotImplementedError("it normalizes {size} samples at a time, and nothing says what becomes of the rest")'
+        return [f"if training and x.shape[0] > {size} and x.shape[0] % {size}:", why]
     return []
 
 

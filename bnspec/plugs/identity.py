@@ -144,7 +144,8 @@ def counted_case(subject: Subject, dtype: str, rank: int, m: int) -> Case:
     values = 4 + values / values.std()
     shape = [1] * rank
     shape[axis] = m
-    x = np.broadcast_to(values.reshape(shape), [3 if at == pair.channel_axis % rank else shape[at] for at in range(rank)])
+    whole = [pair.channels if at == pair.channel_axis % rank else size for at, size in enumerate(shape)]
+    x = np.broadcast_to(values.reshape(shape), whole)
     return pair.replace(x=np.ascontiguousarray(x).astype(pair.x.dtype), dy=None)
 
 

@@ -17,13 +17,13 @@ from bnspec.plugs import autograd, framework_objects, function_pair, names, nump
 from bnspec.plugs.adapter import SKELETON, Binding, Bound, Script, TargetError, finish
 from bnspec.plugs.code import beside, find, is_adapter, only_candidate, open_code
 from bnspec.plugs.gradients import with_orders
-from bnspec.plugs.hints import hinted, with_hints
+from bnspec.plugs.hints import channels_of, hinted, with_hints
 from bnspec.plugs.library import load_library
 from bnspec.plugs.library_signature import is_library
 from bnspec.plugs.onnx_file import is_onnx, load_onnx
 from bnspec.plugs.reading import find_method
 from bnspec.plugs.target import Found, parse, written
-from bnspec.plugs.trial import TRYING
+from bnspec.plugs.trial import TRYING, trying_only
 
 __all__ = ["TargetError", "load"]
 
@@ -86,10 +86,11 @@ def _bind(found: Found) -> Binding:
     if is_adapter(found.subject):
         return autograd.bind_adapter(found) or _adapter_itself(found)
     found = with_hints(with_orders(found))
-    for recognise in SHAPES:
-        binding = recognise(found)
-        if binding is not None:
-            return hinted(binding, found.hints)
+    with trying_only(found.hints.fixed_shape, channels_of(found.hints)):
+        for recognise in SHAPES:
+            binding = recognise(found)
+            if binding is not None:
+                return hinted(binding, found.hints)
     raise TargetError(
         f"{found.label} {_why_not(found.subject)}; name a BatchNorm class or function, or write an adapter:\n\n{SKELETON}"
     )

@@ -6,9 +6,10 @@ only can still be asked about the rest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -33,28 +34,44 @@ BY_POSITION = "channels last, each position is normalized by itself, as code for
 
 
 def pair_case(subject: Subject, dtype: str, *, rank: int | None = None, center: float = 4.0, spread: float = 1.0) -> Case:
-    """Two values a channel, center - spread and center + spread: mean center, biased variance spread**2, unbiased twice that."""
+    """Two values a channel, center - spread and center + spread: mean center, biased variance spread**2, unbiased twice that.
+
+    Where only one shape is taken, as many of the one as of the other; center itself once, where their number is odd.
+    """
     rank = subject.convention.ranks[0] if rank is None else rank
     axis = subject.convention.channel_axis
     shape = [1] * rank
     shape[axis] = 3
     shape[0 if axis % rank else 1] = 2
-    sign = np.ones(shape)
-    np.moveaxis(sign, 0 if axis % rank else 1, 0)[0] = -1
+    if len(subject.fixed_shape) == rank:
+        shape = list(subject.fixed_shape)
+    sign = _signs(shape, axis)
     x = (center + spread * sign).astype(dtype_named(dtype))
     values = {**USUAL, **subject.fixed}
     kept = parameter_dtype(dtype)
-    gamma, beta, mean, var = (np.full(3, values[name], kept) for name in ("gamma", "beta", "running_mean", "running_var"))
+    gamma, beta, mean, var = (np.full(shape[axis], values[name], kept) for name in ("gamma", "beta", "running_mean", "running_var"))
     return Case(x, gamma, beta, mean, var, values["eps"], values["momentum"], np.ones_like(x), axis)
+
+
+def _signs(shape: Sequence[int], axis: int) -> Array:
+    """-1 and 1 in turn along each channel, after a 0 where their number is odd."""
+    m = prod(shape) // shape[axis]
+    signs = np.concatenate([np.zeros(m % 2), np.resize([-1.0, 1.0], m - m % 2)])
+    others = [size for at, size in enumerate(shape) if at != axis % len(shape)]
+    return np.array(np.moveaxis(np.broadcast_to(signs.reshape(*others, 1), (*others, shape[axis])), -1, axis))
 
 
 def tried(subject: Subject, case: Case) -> Answer | Fault:
     """The answer to a training step, or the fault. What is found not to have `running`, or not to train, is asked again without."""
     subject.begin()
     try:
-        return subject.train(case) if "train" not in subject.lacks else subject.infer(case)
+        if "train" in subject.lacks:
+            return subject.infer(case)
+        trained = subject.train(case)
+        subject.trained = True
+        return trained
     except Fault as fault:
-        missing = {"running": "running", "forward": "train"}.get(fault.op, "")
+        missing = {"running": "running", "forward": "" if subject.trained else "train"}.get(fault.op, "")
         if fault.status != "unsupported" or not missing or missing in subject.lacks:
             return fault
         subject.lacks.add(missing)
@@ -102,6 +119,8 @@ def _offered(
     found: list[int] = []
     subject.withheld = ()
     for rank in ranks:
+        if subject.fixed_shape and rank != len(subject.fixed_shape):
+            continue
         subject.convention = replace(subject.convention, channel_axis=axis, ranks=(rank,))
         case = _unlike_sizes(subject, rank, axis, dtype)
         answer = tried(subject, case)
@@ -128,6 +147,10 @@ def _position_by_position(subject: Subject, case: Case, answer: Answer) -> bool:
 def _unlike_sizes(subject: Subject, rank: int, axis: int, dtype: str) -> Case:
     shape = list(LENGTHS[:rank])
     shape[axis] = 3
+    if subject.fixed_shape:
+        shape = list(subject.fixed_shape)
+    if subject.ghost:
+        shape[0] = min(shape[0], subject.ghost)
     x = (np.arange(np.prod(shape)) % 11).reshape(shape).astype(dtype_named(dtype))
     return pair_case(subject, dtype, rank=rank).replace(x=x, dy=None)
 

@@ -18,7 +18,7 @@ from bnspec.plugs.layouts import counts_samples_first
 from bnspec.plugs.pair import ARRAYS, COLUMNS, LISTS, Kind, Pair
 from bnspec.plugs.pair_text import text_of
 from bnspec.plugs.returned import STATE, Returned, read_returned
-from bnspec.plugs.trial import SHAPES, Shape, tried
+from bnspec.plugs.trial import Shape, shapes_tried, tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def seen(pair: Pair, functions: Functions, backward: str) -> tuple[Pair, str]:
 def _trained(pair: Pair, functions: Functions) -> tuple[Pair, Trial]:
     """The pair with the kind of array it takes, and its forward of the first shape of x for which there is a y."""
     failures = []
-    for shape, kind in product(SHAPES, functions.kinds):
+    for shape, kind in product(shapes_tried(), functions.kinds):
         pair = replace(pair, kind=kind)
         trial = _forward(pair, functions, shape, training=True)
         if isinstance(trial, Trial):

@@ -94,11 +94,12 @@ def measured_eps(subject: Subject, dtype: str) -> float | None:
     subject.withheld = tuple({*held, "eps"})
     try:
         for _ in range(5):
-            answer = answered(subject, pair_case(subject, dtype, center=0.0, spread=spread))
+            case = pair_case(subject, dtype, center=0.0, spread=spread)
+            answer, share = answered(subject, case), float(np.square(case.x.astype(float)).mean()) / spread**2
             top = 0.0 if answer is None else float(np.abs(answer.y.astype(float)).max())
             if not 0 < top < np.inf:
                 break
-            eps = spread**2 * (1 / top**2 - 1) if top < 1 else None
+            eps = spread**2 * (1 / top**2 - share) if share * top**2 < 1 else None
             spread = spread / 256 if eps is None else 2.0 ** np.floor(np.log2(eps) / 2)
     finally:
         subject.withheld = held
@@ -172,13 +173,14 @@ def batch_weights(subject: Subject, dtype: str, momentum: float, *, inference_be
 
 
 def _variance_kind(subject: Subject, dtype: str, rank: int, weight: float) -> str:
-    """Biased or unbiased, whichever is nearer to what one step from the start made of a variance of 1 (or 2, unbiased)."""
+    """Biased or unbiased, whichever is nearer to what one step from the start made of the batch's: of two values 1, or 2."""
     case = pair_case(subject, dtype, rank=rank)
     answer = answered(subject, case)
-    if answer is None or answer.running_var is None or not weight:
+    if answer is None or answer.running_var is None or not weight or case.m < 2:
         return "biased"
     seen = (float(answer.running_var[0]) - (1 - weight) * float(case.running_var[0])) / weight
-    return "unbiased" if abs(seen - 2) < abs(seen - 1) else "biased"
+    var = float(np.square(case.x.astype(float) - 4).mean())
+    return "unbiased" if abs(seen - var * case.m / (case.m - 1)) < abs(seen - var) else "biased"
 
 
 def _single_value(subject: Subject, dtype: str) -> str:

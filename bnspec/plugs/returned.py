@@ -15,8 +15,8 @@ import numpy as np
 from bnspec.case import Array
 from bnspec.plugs import names
 from bnspec.plugs.adapter import Question, TargetError
-from bnspec.plugs.constructor import CHANNELS, ROLES
-from bnspec.plugs.trial import is_output
+from bnspec.plugs.constructor import ROLES
+from bnspec.plugs.trial import channels_tried, is_output
 
 STATE = ("running_mean", "running_var")
 """The roles that a training step moves."""
@@ -152,7 +152,7 @@ def _places_of(role: str, own: str, called: Sequence[frozenset[str]]) -> list[in
 
 
 def _is_statistic(value: Any) -> bool:
-    return hasattr(value, "shape") and int(np.prod(tuple(value.shape))) == CHANNELS
+    return hasattr(value, "shape") and int(np.prod(tuple(value.shape))) == channels_tried()
 
 
 def _is_state(value: Any) -> bool:

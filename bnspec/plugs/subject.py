@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -52,6 +53,9 @@ class Subject:
     half_parameters   half dtype -> "" where layers keep half parameters if given them, else why not; others are float32
     weights   how far the running mean went to its batch when the convention was measured, step by step
     trace     the requests of the current example, in order: what a failure shows and a repro script repeats
+    fixed_shape   the only shape of x that is taken, () for any;  ghost: how many samples it normalizes at a time, 0 for all
+    groups    whether batches of several such groups may be asked just now
+    trained   whether it has trained at all: then what is refused is that case, and not training
     times     seconds that the latest calls of forward and backward took, asking included
     """
 
@@ -67,6 +71,10 @@ class Subject:
         self.noticed: tuple[str, ...] = ()
         self.weights: tuple[float, ...] = ()
         self.times: deque[float] = deque(maxlen=64)
+        self.fixed_shape = _sizes(link.started.words.get("shape", ""))
+        self.ghost = next(iter(_sizes(link.started.words.get("ghost", ""))), 0)
+        self.groups = False
+        self.trained = False
         self._numbers = 0
         self._channels = 0
 
@@ -124,6 +132,9 @@ class Subject:
     def ask(self, requests: list[Message]) -> list[Message]:
         """Ask, remember what was asked, and let a fault carry it away. An answer without its arrays is a fault too."""
         self.trace.extend(requests)
+        for request in requests:
+            if why := self.beyond(request):
+                deliver(Fault("unsupported", why, "forward"))
         started = perf_counter()
         try:
             replies = self.link.ask(requests)
@@ -138,12 +149,24 @@ class Subject:
         self.noticed = tuple(word for reply in replies for word in reply.noticed)
         return replies
 
+    def beyond(self, request: Message) -> str:
+        """Why this is a forward that the implementation is not made for, as it said at its start; "" where it is none."""
+        shape = request.arrays["x"].shape if request.op == "forward" else ()
+        if shape and self.fixed_shape and shape != self.fixed_shape:
+            return f"x is always shaped {self.fixed_shape}"
+        several = bool(shape and self.ghost and request.words.get("training") == "1" and shape[0] > self.ghost)
+        if several and not (self.groups and shape[0] % self.ghost == 0):
+            return f"it normalizes {self.ghost} samples at a time, and this is about a batch that is normalized as a whole"
+        return ""
+
     def refuses_values(self) -> bool:
         """Whether the latest example, that was called unsupported, is answered with other finite numbers of the same shapes.
 
         Then it was no missing capability: which x there is in an array of a known kind is nothing that can be declined.
         """
         if not all(np.isfinite(part.astype(float)).all() for message in self.trace for part in message.arrays.values()):
+            return False
+        if any(self.beyond(message) for message in self.trace):
             return False
         try:
             self.link.ask([_with_plain_values(message) for message in self.trace])
@@ -194,6 +217,11 @@ def setup_request(setup: Setup, number: int) -> Message:
         "running_var": setup.running_var,
     }
     return Message.request("layer", layer=number, **{name: value for name, value in words.items() if value is not None})
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """The sizes that a word gives, such as 16x3; none where it gives no such sizes, since it comes from anywhere."""
+    return tuple(map(int, text.split("x"))) if re.fullmatch(r"[1-9]\d{0,5}(x[1-9]\d{0,5}){0,7}", text) else ()
 
 
 def _lack(op: str, reply: Message, channels: int) -> str:

@@ -45,6 +45,8 @@ class Asker:
     def _asked(self, script: Script) -> Answers | None:
         replies: list[Reply] = []
         for request in script.requests:
+            if self.subject.beyond(request):
+                break
             try:
                 reply = self.subject.link.ask([self._left_to_it(request)])[0]
             except Fault as fault:
