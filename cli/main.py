@@ -346,6 +346,24 @@ def replay(
     return command.replay(command.Wanted(record_file, failure, target, record, pdb, convention, again))
 
 
+@app.command(name="protocol-test")
+def protocol_test(program: str, /, *, timeout: Seconds = 10.0) -> int:
+    """Check the messages of a program in any language: handshake, requests, refusals, sizes, the end. See docs/protocol.md.
+
+    Exit code: 0 nothing is wrong, 1 something is, 2 there is no such program.
+
+    Parameters
+    ----------
+    program
+        The path of an executable file, and its arguments.
+    timeout
+        Seconds that one answer may take.
+    """
+    from bnspec.cli import protocol_test as command
+
+    return command.run(program, timeout)
+
+
 vectors = App(name="vectors", help="The golden cases: list them, write them out for programs of any language, judge their answers.")
 app.command(vectors)
 

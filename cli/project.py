@@ -35,13 +35,14 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     eps: float | None = None
     variant: str | None = None
     fixed_shape: str | list[int] | None = None
+    runtime: str | None = None
     expect: str | None = None
 
     def told(self) -> Told:
         """What it says of its targets, as the command line would."""
         returns = ", ".join(self.returns) if isinstance(self.returns, list) else self.returns
         shape = "x".join(map(str, self.fixed_shape)) if isinstance(self.fixed_shape, list) else self.fixed_shape
-        return Told(self.make, returns, self.layout, self.eps, self.variant, shape)
+        return Told(self.make, returns, self.layout, self.eps, self.variant, shape, self.runtime)
 
 
 class Tool(msgspec.Struct, frozen=True):

@@ -24,6 +24,8 @@ class Told:
     "frozen, sync, or ghost:4 for normalizing four samples at a time."
     fixed_shape: str | None = None
     "The only shape of x that is taken, such as 16x3x32x32."
+    runtime: str | None = None
+    "What runs an ONNX model: onnxruntime, openvino, reference or opencv."
 
     @property
     def words(self) -> dict[str, str | float]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from asking import ask
 
+from bnspec.cli.protocol_test import run
+
 DRIVERS = Path(__file__).parents[1] / "docs" / "examples" / "drivers"
 
 COMPILERS = {"batchnorm.cpp": "c++", "batchnorm.rs": "rustc", "batchnorm.js": "node"}
@@ -35,6 +37,11 @@ def driver(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def test_forty_lines_are_enough_for_the_protocol(example: str) -> None:
     protocol = (DRIVERS / example).read_text().partition("// The protocol.\n")[2]
     assert 20 < len([line for line in protocol.splitlines() if line.strip()]) <= 40
+
+
+def test_nothing_is_wrong_with_its_messages(driver: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(str(driver), timeout=10) == 0
+    assert "not offered  x of" not in capsys.readouterr().out
 
 
 def test_a_driver_is_right_in_both_dtypes(driver: Path) -> None:

@@ -63,6 +63,10 @@ class FirstToSpeak(io.RawIOBase):
         """A raw stream for reading."""
         return True
 
+    def fileno(self) -> int:
+        """The descriptor that it answers on, once it has begun to."""
+        return self._replies.fileno() if self._chosen is None else self._chosen
+
     def readinto(self, buffer: Any) -> int:
         """At least one byte, or 0 at the end."""
         if self._chosen is None:

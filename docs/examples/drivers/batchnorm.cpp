@@ -98,6 +98,11 @@ size_t product(const std::string& sizes, int from_axis = 0) {
 
 using Words = std::map<std::string, std::string>;
 
+std::string hello(Words& words) {
+    if (words["protocol"] != "1") throw std::invalid_argument("this driver speaks protocol 1");
+    return " protocol=1 backward=1 running=1 copy=0 save=0";
+}
+
 BatchNorm layer_of(Words& words, const std::map<std::string, Values>& arrays) {
     if (words["axis"] != "1" || (words["dtype"] != "f4" && words["dtype"] != "f8")) throw Unsupported("f4, f8, axis 1");
     BatchNorm layer{std::stoull(words["channels"]), words["dtype"] == "f4"};
@@ -131,7 +136,7 @@ int main() {
         }
         std::string reply = "ok=1", payload;
         try {
-            if ((op = words["op"]) == "start") reply += " protocol=1 backward=1 running=1 copy=0 save=0";
+            if ((op = words["op"]) == "start") reply += hello(words);
             else if (op == "layer") layers.erase(words["layer"]), layers.emplace(words["layer"], layer_of(words, arrays));
             else if (op == "forward" || op == "backward" || op == "running") {
                 BatchNorm& layer = found(layers, words["layer"]);

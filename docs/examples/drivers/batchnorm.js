@@ -66,6 +66,11 @@ class BatchNorm {
 
 const FLOATS = { f4: Float32Array, f8: Float64Array };
 
+function hello(words) {
+  if (words.protocol !== "1") throw new Error("this driver speaks protocol 1");
+  return { protocol: 1, backward: 1, running: 1, copy: 0, save: 0 };
+}
+
 function layerOf(words, arrays) {
   if (words.axis !== "1" || !FLOATS[words.dtype]) throw new Unsupported("f4 and f8, channels on axis 1");
   const layer = new BatchNorm(FLOATS[words.dtype], Number(words.channels));
@@ -104,7 +109,7 @@ const incoming = new Pipe(Number(process.env.BNSPEC_IN)), outgoing = Number(proc
 
 function answer(words, arrays, sizes) {
   const layer = layers[words.layer];
-  if (words.op === "start") return { protocol: 1, backward: 1, running: 1, copy: 0, save: 0 };
+  if (words.op === "start") return hello(words);
   if (words.op === "stop") return {};
   if (words.op === "layer") {
     delete layers[words.layer];

@@ -9,6 +9,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 type Values = Vec<f64>;
 type Texts = HashMap<String, String>;
+type Layers = HashMap<String, BatchNorm>;
+type Answer = Result<(String, Vec<u8>), Trouble>;
 
 /// Values of x are x[n][c][s], one after the other. Computes in f64 and keeps f32 where x is f32. momentum weighs the new batch;
 /// the running variance is the unbiased one.
@@ -108,6 +110,11 @@ fn product(sizes: &str, from_axis: usize) -> usize {
     sizes.split(',').skip(from_axis).map(|size| size.parse::<usize>().unwrap()).product()
 }
 
+fn hello(words: &Texts) -> Answer {
+    let said = " protocol=1 backward=1 running=1 copy=0 save=0".to_string();
+    if words["protocol"] == "1" { Ok((said, vec![])) } else { Err(Trouble("error", "this driver speaks protocol 1".into())) }
+}
+
 fn layer_of(words: &Texts, arrays: &mut HashMap<String, Values>) -> Result<BatchNorm, Trouble> {
     if words["axis"] != "1" || !["f4", "f8"].contains(&words["dtype"].as_str()) {
         return Err(Trouble("unsupported", "f4 and f8, channels on axis 1".into()));
@@ -121,14 +128,11 @@ fn layer_of(words: &Texts, arrays: &mut HashMap<String, Values>) -> Result<Batch
     Ok(BatchNorm { channels, single, eps, momentum, gamma, beta, running_mean, running_var, latest: None })
 }
 
-type Layers = HashMap<String, BatchNorm>;
-type Answer = Result<(String, Vec<u8>), Trouble>;
-
 // The protocol.
 fn answer(words: &Texts, sizes: &Texts, mut arrays: HashMap<String, Values>, layers: &mut Layers) -> Answer {
     let (op, number) = (words["op"].as_str(), words.get("layer").cloned().unwrap_or_default());
     if op == "layer" { layers.remove(&number); layers.insert(number.clone(), layer_of(words, &mut arrays)?); }
-    if op == "start" { return Ok((" protocol=1 backward=1 running=1 copy=0 save=0".into(), vec![])); }
+    if op == "start" { return hello(words); }
     if op == "layer" || op == "stop" { return Ok(Default::default()); }
     if !["forward", "backward", "running"].contains(&op) { return Err(Trouble("unsupported", format!("{op} is not offered"))); }
     let layer = layers.get_mut(&number).ok_or(Trouble("error", format!("there is no layer {number}")))?;
