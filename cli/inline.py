@@ -20,6 +20,7 @@ from bnspec.cli.runner import Options
 from bnspec.cli.screen import Screen
 from bnspec.cli.told import Told
 from bnspec.plugs.adapter import TargetError
+from bnspec.plugs.excerpt import literal
 from bnspec.plugs.given import Given, given
 from bnspec.plugs.worker import ASKED
 from bnspec.reports import expectations
@@ -38,6 +39,7 @@ ASKING: ContextVar[bool] = ContextVar("ASKING", default=False)
 def check(
     subject: Any,
     *,
+    arguments: Mapping[str, Any] | None = None,
     make: str | None = None,
     returns: str | Sequence[str] | None = None,
     layout: str | None = None,
@@ -61,6 +63,7 @@ def check(
     subject     a class, of which layers are made as they are needed; a layer, whose class is asked with the arguments it was
                 made with, as far as it keeps them; a forward function, or a tuple (forward, backward); a module with one
                 candidate; or a target as on the command line, "mybn.py:BatchNorm"
+    arguments   what the class or function is called with in any case, by name: plain values
     make, returns, layout, eps, variant, fixed_shape     what the code does not tell, as in docs/adapters.md
     convention  a TOML file, or the name of one;  expect: a TOML file of known deviations, or {property: reason}
     the others  as `bnspec check --help` explains them
@@ -69,7 +72,7 @@ def check(
     other; where it has no source it is asked in this one, and the answer says so. Raises `ValueError` with one sentence for
     what is no target, no option, or cannot be found; an implementation that is wrong raises nothing (see `raise_for_verdict`).
     """
-    told = said(make=make, returns=returns, layout=layout, eps=eps, variant=variant, fixed_shape=fixed_shape)
+    words = said(arguments or {}, make=make, returns=returns, layout=layout, eps=eps, variant=variant, fixed_shape=fixed_shape)
     options = Options(
         profile=profile,
         seed=seed,
@@ -83,40 +86,50 @@ def check(
         diagnose=diagnose,
         expectations=None if expect is None else expected(expect),
     )
-    return ask(subject, told, options)
+    return ask(subject, words, options)
 
 
-def ask(subject: Any, told: Told, options: Options) -> Answer:
-    """The answer about an object; raises `ValueError` for what cannot be asked at all."""
+def ask(subject: Any, words: Mapping[str, Any], options: Options) -> Answer:
+    """The answer about an object. Raises `ValueError` for what cannot be asked at all, KeyboardInterrupt where it was ended."""
     if trouble := unknown(options):
         raise ValueError(trouble)
     try:
-        with _once(), target_of(subject, told) as target:
+        with _once(), target_of(subject, words) as target:
             options = replace(options, in_process=options.in_process or bool(target.why))
             with Progress(Screen(), target.label) as progress:
-                record = asked(target.target, options, progress, JOBS, apart=True).record
+                outcome = asked(target.target, options, progress, JOBS, apart=True)
     except (TargetError, project.BadProject) as trouble:
         raise ValueError(str(trouble)) from None
-    return answer(record, target, [LOST.format(target.why)] if target.why else [])
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    return answer(outcome.record, target, [LOST.format(target.why)] if target.why else [])
 
 
 @contextmanager
-def target_of(subject: Any, told: Told) -> Iterator[Given]:
-    """What is asked where `subject` is meant: targets are their own."""
+def target_of(subject: Any, words: Mapping[str, Any]) -> Iterator[Given]:
+    """What is asked where `subject` is meant, about which `words` say more: targets are their own."""
     if isinstance(subject, (str, os.PathLike)):
-        target = project.with_words(os.fspath(subject), told.words)
+        target = project.with_words(os.fspath(subject), dict(words))
         yield Given(target, target)
         return
-    with given(subject, told.words) as found:
+    with given(subject, words) as found:
         yield found
 
 
-def said(**words: Any) -> Told:
-    """What is said of the code beyond its name, as the command line would; orders and shapes may be given as lists."""
+def said(arguments: Mapping[str, Any], **words: Any) -> dict[str, Any]:
+    """What is said of the code beyond its name, by name; orders and shapes may be given as lists.
+
+    Raises `ValueError` for an argument that cannot be written down for another process.
+    """
     for name, between in (("returns", ", "), ("fixed_shape", "x")):
         if words[name] is not None and not isinstance(words[name], str):
             words[name] = between.join(map(str, words[name]))
-    return Told(**words)
+    for name, value in arguments.items():
+        if literal(value) is None:
+            raise ValueError(
+                f"arguments are numbers, texts, truth values, None, and lists and dicts of these; got {name}={value!r}"
+            )
+    return {**Told(**words).words, **arguments}
 
 
 def several(names: str | Sequence[str]) -> tuple[str, ...]:

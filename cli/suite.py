@@ -16,7 +16,6 @@ import pytest
 from bnspec.cli.answer import Answer
 from bnspec.cli.inline import ask, expected, known_dtypes, said, several
 from bnspec.cli.runner import Options
-from bnspec.cli.told import Told
 from bnspec.properties.catalogue import all_laws
 from bnspec.properties.laws import Law
 from bnspec.reports import expectations
@@ -33,6 +32,7 @@ Test = Callable[..., None]
 def conformance(
     subject: Any = None,
     *,
+    arguments: Mapping[str, Any] | None = None,
     make: str | None = None,
     returns: str | Sequence[str] | None = None,
     layout: str | None = None,
@@ -71,10 +71,10 @@ def conformance(
         max_seconds=max_seconds,
         expectations=None if expect is None else expected(expect),
     )
-    told = said(make=make, returns=returns, layout=layout, eps=eps, variant=variant, fixed_shape=fixed_shape)
+    words = said(arguments or {}, make=make, returns=returns, layout=layout, eps=eps, variant=variant, fixed_shape=fixed_shape)
     if subject is not None:
-        return _test(Suite(lambda: subject, told, options, recommended))
-    return lambda named: _test(Suite(named, told, options, recommended), named)
+        return _test(Suite(lambda: subject, words, options, recommended))
+    return lambda named: _test(Suite(named, words, options, recommended), named)
 
 
 @dataclass(eq=False)
@@ -85,7 +85,7 @@ class Suite:
     """
 
     subject: Callable[[], Any]
-    told: Told
+    words: Mapping[str, Any]
     options: Options
     recommended: bool
     answer: Answer | None = None
@@ -103,7 +103,7 @@ class Suite:
             laws = tuple(dict.fromkeys(law for law, _ in wanted))
             dtypes = tuple(dtype for dtype in self.options.dtypes if any(dtype == one for _, one in wanted))
             try:
-                self.answer = ask(self.subject(), self.told, replace(self.options, only=laws, dtypes=dtypes))
+                self.answer = ask(self.subject(), self.words, replace(self.options, only=laws, dtypes=dtypes))
             except ValueError as trouble:
                 pytest.fail(str(trouble), pytrace=False)
             self.rows = {(row.property, row.dtype): row for row in self.answer.record.results}

@@ -110,6 +110,14 @@ def test_a_layer_stands_for_its_class_with_the_arguments_that_it_keeps() -> None
         assert found.label == "Local(layout='NC')"
 
 
+def test_what_a_constructor_needs_besides_is_said_as_arguments(session: Session) -> None:
+    session.run(BATCHNORM.replace("(self, channels, ", "(self, channels, activation, "))
+    assert "needs the constructor argument 'activation'" in bnspec.check(session.BatchNorm, **QUICK).record.reason
+    assert bnspec.check(session.BatchNorm, arguments={"activation": None}, **QUICK).verdict == "conformant"
+    with pytest.raises(ValueError, match="got activation=<object"):
+        bnspec.check(session.BatchNorm, arguments={"activation": object()}, **QUICK)
+
+
 def test_functions_of_a_session_bring_their_backward(session: Session) -> None:
     session.run("def bn_forward(x, gamma, beta): return x\n\ndef bn_backward(dy, cache): return dy\n")
     session.run("def other_backward(dy): return dy")
@@ -146,6 +154,17 @@ def test_a_script_that_checks_itself_is_not_run_again(tmp_path: Path) -> None:
     assert told.stdout.split() == ["once", "conformant"]
     refused = bnspec.check(f"{script}:BatchNorm", **QUICK)
     assert 'put the call under if __name__ == "__main__":' in refused.record.reason
+
+
+def test_an_interruption_ends_the_cell(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bnspec.cli import inline
+    from bnspec.cli.runner import Options, Outcome, unasked
+
+    monkeypatch.setattr(inline, "asked", lambda *_, **__: Outcome(unasked("", Options(), "interrupted"), interrupted=True))
+    with pytest.raises(KeyboardInterrupt):
+        bnspec.check(session.BatchNorm, **QUICK)
+    monkeypatch.undo()
+    assert not inline.ASKING.get()
 
 
 def test_an_excerpt_has_what_is_named_and_nothing_else(session: Session) -> None:

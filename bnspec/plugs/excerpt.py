@@ -60,8 +60,8 @@ class Excerpt:
             self.statements.append(line)
         elif isinstance(value, (type, FunctionType)):
             self._define(name, value)
-        elif (literal := _literal(value)) is not None:
-            self.statements.append(f"{name} = {literal}")
+        elif (written := literal(value)) is not None:
+            self.statements.append(f"{name} = {written}")
         else:
             self._repeat(name, scope)
 
@@ -111,7 +111,7 @@ def imported(name: str, value: Any, here: str = "") -> str:
     return f"from {home} import {path} as {name}" if "." not in path else f"import {home}\n\n{name} = {home}.{path}"
 
 
-def _literal(value: Any) -> str | None:
+def literal(value: Any) -> str | None:
     """A plain value as Python writes it, None for what is none."""
     text = repr(value)
     try:
