@@ -158,3 +158,12 @@ def test_what_is_no_library(tmp_path: Path) -> None:
     (tmp_path / "text.so").write_text("not a library")
     with pytest.raises(TargetError, match="cannot be loaded as a shared library"):
         load(f"{tmp_path}/text.so:f{PLAIN}")
+
+
+def test_a_check_says_what_was_written_elsewhere(library: Path) -> None:
+    record = ask(
+        f"{library}:one_too_many{PLAIN}", examples=2, only=("training_output_is_exact",), dtypes=("float32",), diagnose=False
+    )
+    assert record.verdict == "nonconformant"
+    assert [row.status for row in record.results] == ["error"]
+    assert "one_too_many wrote outside of y, behind the last of its" in record.results[0].reason

@@ -36,31 +36,32 @@ class Template:
 
     def __init__(self, model: Any, label: str) -> None:
         self.model, self.label = model, label
-        nodes, graph = model.graph.node, model.graph
-        kinds = sorted({node.op_type for node in nodes})
-        self.node = _only(label, nodes, kinds)
+        graph = model.graph
+        self.node = _only(label, graph.node)
         self.opset = max((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), default=0)
-        self.made = {name: node for node in nodes for name in node.output}
+        self.made = {name: node for node in graph.node for name in node.output}
         self.held = {one.name: one for one in graph.initializer}
         self.fed = {one.name: one for one in graph.input if one.name not in self.held}
-        attributes = {one.name: helper.get_attribute_value(one) for one in self.node.attribute}
-        if attributes.get("spatial", 1) == 0:
-            raise ValueError(
-                f"{label} has spatial=0: it normalizes each position by itself, and is no BatchNorm in the usual sense"
-            )
-        written = [name for name in self.node.output if name]
-        self.trains = bool(attributes.get("training_mode", 0)) if self.opset >= 14 else len(written) > 1
-        self.moved = self.node.output[1:3] if self.trains and len(self.node.output) > 2 else []
-        self.numbers = {"eps_default": attributes.get("epsilon", 1e-5), "momentum_default": attributes.get("momentum", 0.9)}
+        self._read_mode()
         self.y = _followed(graph, self.node.output[0], label)
         self.x, self.conv = self._source(self.node.input[0])
         self.roles = _roles(self.node.input[1:5])
         if others := sorted(set(self.fed) - {self.x, *self.roles.values()}):
             raise ValueError(f"{label} wants {', '.join(others)} beside x and the parameters, and nobody knows what to give it")
-        self.dtype = np.dtype(helper.tensor_dtype_to_np_dtype(self.fed[self.x].type.tensor_type.elem_type))
+        given = self.fed[self.x].type.tensor_type
+        self.dtype = np.dtype(helper.tensor_dtype_to_np_dtype(given.elem_type))
+        self.rank = len(given.shape.dim) if given.HasField("shape") else None
         self.kept = {role: self._kept(name) for role, name in self.roles.items()}
-        shape = self.fed[self.x].type.tensor_type
-        self.rank = len(shape.shape.dim) if shape.HasField("shape") else None
+
+    def _read_mode(self) -> None:
+        """What the node's attributes and outputs say: its numbers, whether it trains, and what it then gives out."""
+        attributes = {one.name: helper.get_attribute_value(one) for one in self.node.attribute}
+        if attributes.get("spatial", 1) == 0:
+            raise ValueError(f"{self.label} has spatial=0: it normalizes each position by itself, which is another operation")
+        self.numbers = {"eps_default": attributes.get("epsilon", 1e-5), "momentum_default": attributes.get("momentum", 0.9)}
+        several = sum(map(bool, self.node.output)) > 1
+        self.trains = bool(attributes.get("training_mode", 0)) if self.opset >= 14 else several
+        self.moved = list(self.node.output[1:3]) if self.trains and all(self.node.output[1:3]) else []
 
     def filled(self, values: Mapping[str, Any], numbers: Mapping[str, float], x: Any) -> tuple[bytes, dict[str, Any]]:
         """The model for these parameters, numbers and this shape of x, and what it is to be fed."""
@@ -116,7 +117,9 @@ class Template:
         )
 
 
-def _only(label: str, nodes: Any, kinds: list[str]) -> Any:
+def _only(label: str, nodes: Any) -> Any:
+    """The one BatchNormalization among the nodes."""
+    kinds = sorted({node.op_type for node in nodes})
     found = [node for node in nodes if node.op_type == "BatchNormalization"]
     if not found:
         raise ValueError(f"{label} has no BatchNormalization, but {', '.join(kinds) or 'nothing at all'}; export it unfolded")
