@@ -157,7 +157,7 @@ def ask(target: str, session: Session, plugins: Sequence[object], chapters: Coll
         "--bn",
         target,
     ]
-    for quiet in ("terminal", "cacheprovider", "warnings", "faulthandler", "junitxml"):
+    for quiet in ("terminal", "cacheprovider", "warnings", "faulthandler", "junitxml", "unraisableexception", "threadexception"):
         arguments += ["-p", f"no:{quiet}"]
     _forget_properties(files)
     with _environment(
