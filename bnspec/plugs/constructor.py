@@ -12,6 +12,7 @@ import numpy as np
 
 from bnspec.plugs import names
 from bnspec.plugs.adapter import TargetError
+from bnspec.plugs.flags import only_kept
 from bnspec.plugs.reading import parameters_of, refuse_unknown, required_of
 from bnspec.plugs.target import Found, written
 
@@ -122,12 +123,14 @@ def read_constructor(found: Found) -> Constructor:
     left = [name for name in parameters if name not in roles.values()]
     needed = [name for name in required if name in left]
     size = names.match(needed, names.SIZE) or (needed[0] if len(needed) == 1 else None) or names.match(left, names.SIZE)
-    refuse_unknown(f"{found.label} needs the constructor argument", [name for name in needed if name != size], found.place)
+    unknown = [name for name in needed if name != size]
+    idle = dict.fromkeys(only_kept(found.subject, unknown) if unknown and names.match(needed, names.SIZE) else ())
+    refuse_unknown(f"{found.label} needs the constructor argument", [name for name in unknown if name not in idle], found.place)
     if size in found.keywords:
         raise TargetError(f"{found.label} fixes {size}, the number of channels, which differs from case to case; leave it out")
     arguments = roles if size is None else {"size": size, **roles}
     open_ = {role: name for role, name in arguments.items() if name not in found.keywords}
-    return Constructor(open_, frozenset(required), found.keywords, _closed(found, roles))
+    return Constructor(open_, frozenset(required), {**found.keywords, **idle}, _closed(found, roles))
 
 
 def _closed(found: Found, roles: Mapping[str, str]) -> frozenset[str]:

@@ -6,7 +6,7 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from bnspec.plugs import names
@@ -72,6 +72,21 @@ def reads_of_itself(subject: type) -> set[str] | None:
                 case ast.Call(func=ast.Name(id="getattr" | "vars" | "asdict")):
                     return None
     return found
+
+
+def only_kept(subject: type, arguments: Iterable[str]) -> list[str]:
+    """Those of the constructor's arguments that its text only keeps, in attributes which nothing of the class reads."""
+    reads, tree = reads_of_itself(subject), parsed(inspect.getattr_static(subject, "__init__"))
+    if reads is None or not getattr(tree, "body", None):
+        return []
+    kept: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=attribute)], value=ast.Name(id=name)):
+                kept.setdefault(name, set()).add(attribute)
+    loads = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    idle = {name for name, attributes in kept.items() if loads.count(name) == len(attributes) and not attributes & reads}
+    return [name for name in arguments if name in idle]
 
 
 def parsed(subject: Any) -> ast.AST:
