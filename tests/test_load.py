@@ -255,7 +255,7 @@ def test_the_documents_pair_and_targets_are_bound() -> None:
     _, example = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     write("pair.py", example)
     np.testing.assert_allclose(answer("pair.py"), EXPECTED, rtol=1e-12)
-    targets = re.findall(r"^bnspec check '(.*)'$", DOCUMENT, re.MULTILINE)
+    targets = re.findall(r"^bnspec check '([^']*(?:torch.nn:|[.]py:).*)'$", DOCUMENT, re.MULTILINE)
     assert len(targets) == 4
     x, dy = np.array([[1.0, 2.0], [3.0, 7.0], [5.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 1.0]])
     for target in targets:
