@@ -50,9 +50,9 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Deviation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One entry: which property (a glob), where, why, with a link and the date it was seen, and how it fails."""
+    """One entry: which property (a glob, or several of which some fail), where, why, with a link and its date, and how it fails."""
 
-    property: str
+    property: str | list[str]
     reason: str
     link: str
     date: datetime.date
@@ -87,7 +87,7 @@ def applies(entry: Deviation, row: Row, environment: dict[str, Any]) -> bool:
 
 def _concerns(entry: Deviation, law: str, dtype: str, scope: Sequence[str], environment: dict[str, Any]) -> bool:
     """Whether an entry is about this row, as far as can be said before its counterexample is known."""
-    return fnmatchcase(law, entry.property) and all(
+    return any(fnmatchcase(law, glob) for glob in _several(entry.property)) and all(
         (
             entry.when.dtype is None or dtype in _several(entry.when.dtype),
             entry.when.mode is None or any(part in (entry.when.mode, f"grad_{entry.when.mode}") for part in scope),
@@ -157,6 +157,10 @@ def _several(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def _said(entry: Deviation) -> str:
+    return " or ".join(repr(glob) for glob in _several(entry.property))
+
+
 def _rank(row: Row) -> int | None:
     trace: Sequence[Any] = [] if row.counterexample is None else row.counterexample.trace
     return next((len(step.x.shape) for step in reversed(trace) if isinstance(step, ForwardStep)), None)
@@ -178,11 +182,11 @@ def _differs(entry: Deviation, row: Row) -> str:
     component = "" if row.counterexample is None else row.counterexample.component
     now = f'{{ status = "{row.status}"' + (f', component = "{component}" }}' if component else " }")
     said = " or ".join(_several(entry.fingerprint.status))
-    return f"expectation {entry.property!r} says {said}, {row.property} ({row.dtype}) is now fingerprint = {now}"
+    return f"expectation {_said(entry)} says {said}, {row.property} ({row.dtype}) is now fingerprint = {now}"
 
 
 def _stale(entry: Deviation, results: Sequence[Row], environment: dict[str, Any]) -> str:
     about = [row for row in results if applies(entry, row, environment)]
     if not about:
-        return f"expectation {entry.property!r} is about no row of this run; correct its property or when, or remove it"
-    return f"expectation {entry.property!r} no longer fails ({about[0].property}, {about[0].dtype}: {about[0].status}); remove it"
+        return f"expectation {_said(entry)} is about no row of this run; correct its property or when, or remove it"
+    return f"expectation {_said(entry)} no longer fails ({about[0].property}, {about[0].dtype}: {about[0].status}); remove it"

@@ -24,7 +24,7 @@ def record(*rows: Row) -> Record:
     return Record(**said, results=list(rows), environment={"torch": "2.13.0"})
 
 
-def entry(name: str, **more: object) -> Deviation:
+def entry(name: str | list[str], **more: object) -> Deviation:
     return Deviation(property=name, reason="r", link="https://example.org", date=DAY, **more)
 
 
@@ -90,7 +90,7 @@ def test_globs_cover_several_properties() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[[deviation]]\nproperty = 3", "Expected `str`, got `int`"),
+        ("[[deviation]]\nproperty = 3", "Expected `str | array`, got `int`"),
         ("[[deviation]]\nproperty = 'a'", "missing required field"),
         ("[[deviation]]\nproperty = 'a'\nreason = 'r'\nlink = 'l'\ndate = 2026-01-01\ntypo = 1", "unknown field `typo`"),
         ("no toml", "no list of [[deviation]] entries"),
@@ -120,6 +120,15 @@ def test_an_entry_for_another_target_says_nothing_here() -> None:
     passing = msgspec.structs.replace(record(row("a")), verdict="conformant")
     assert apply(passing, entry("a", when=When(target="other*"))).expectations == "met"
     assert apply(passing, entry("a", when=When(target=["other*", "t"]))).expectations == "unmet"
+
+
+def test_of_several_properties_of_an_entry_one_that_fails_is_enough() -> None:
+    failing = msgspec.structs.replace(record(row("a", "fail"), row("b")), verdict="nonconformant")
+    applied = apply(failing, entry(["a", "b*"]))
+    assert (applied.expectations, [one.expected for one in applied.results]) == ("met", [True, False])
+    stale = apply(msgspec.structs.replace(record(row("a"), row("b")), verdict="conformant"), entry(["a", "b*"]))
+    assert stale.expectations == "unmet"
+    assert "'a' or 'b*' no longer fails" in stale.warnings[-1]
 
 
 def test_a_row_is_foreseen_where_an_entry_is_about_it() -> None:
