@@ -10,7 +10,8 @@ from __future__ import annotations
 import queue
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -45,11 +46,16 @@ IMPORTABLE = (
 )
 """What to know where a worker cannot open a target."""
 
+Ask = Callable[[bytes, bytes], list[bytes]]
+
 
 class Cluster:
-    """The workers of a scheduler. Raises `NoCluster` where there is none, or Dask is not installed."""
+    """The workers of a scheduler. Raises `NoCluster` where there is none, or Dask is not installed.
 
-    def __init__(self, address: str, targets: Sequence[str], convention: str | None = None) -> None:
+    `ask`: what is called in a worker, with a task and the code of the targets.
+    """
+
+    def __init__(self, address: str, targets: Sequence[str], convention: str | None = None, ask: Ask | None = None) -> None:
         try:
             from distributed import Client
         except ImportError:
@@ -63,6 +69,7 @@ class Cluster:
         except TooLarge as trouble:
             raise NoCluster(str(trouble)) from None
         self._address = address
+        self._ask = ask or ask_here
         self._ended = queue.SimpleQueue[Any]()
         self._tasks: dict[str, tuple[Task, Any]] = {}
         self._run = uuid.uuid4().hex[:8]
@@ -70,10 +77,14 @@ class Cluster:
         self._looked = -LOOK
         self._size = 0
 
+    def threads(self) -> list[int]:
+        """How many threads each worker has."""
+        return list(self._client.nthreads().values())
+
     def room(self) -> int:
         """How many tasks it would take now."""
         if monotonic() - self._looked > LOOK and self._client.status == "running":
-            self._size = sum(self._client.nthreads().values())
+            self._size = sum(self.threads())
             self._looked = monotonic()
         return max(FEWEST, WAITING * self._size) - len(self._tasks)
 
@@ -81,7 +92,7 @@ class Cluster:
         """Give a task to the scheduler."""
         self._sent += 1
         key = f"bnspec-{self._run}-{self._sent}"
-        future = self._client.submit(ask_here, as_json(task), self._home, key=key, pure=False)
+        future = self._client.submit(self._ask, as_json(task), self._home, key=key, pure=False)
         self._tasks[key] = task, future
         future.add_done_callback(self._ended.put)
 
@@ -90,19 +101,23 @@ class Cluster:
         if self._client.status in ("closing", "closed"):
             yield from self._gone()
             return
-        try:
-            future = self._ended.get(timeout=seconds)
-        except queue.Empty:
-            return
-        if (known := self._tasks.pop(future.key, None)) is None:
-            return
-        task, _ = known
-        if future.status != "finished":
-            yield task, self._why(future)
-            return
-        for line in future.result():
-            message = msgspec.json.decode(line, type=Opened | Known | Done | Lost)
-            yield task, message.why if isinstance(message, Lost) else _explained(message)
+        ended = [future for future in self._over(seconds) if future.key in self._tasks]
+        finished = [future for future in ended if future.status == "finished"]
+        told = {future.key: lines for future, lines in zip(finished, self._client.gather(finished), strict=True)}
+        for future in ended:
+            task, _ = self._tasks.pop(future.key)
+            if future.key not in told:
+                yield task, self._why(future)
+            for line in told.get(future.key, ()):
+                message = msgspec.json.decode(line, type=Opened | Known | Done | Lost)
+                yield task, message.why if isinstance(message, Lost) else _explained(message)
+
+    def _over(self, seconds: float) -> Iterator[Any]:
+        """The futures that have come to an end since the last look, waiting for the first of them no longer than so."""
+        with suppress(queue.Empty):
+            yield self._ended.get(timeout=seconds)
+            while True:
+                yield self._ended.get_nowait()
 
     def interrupt(self) -> Iterator[tuple[Task, Message | str]]:
         """End all tasks: what they know is lost, and asked again when the run goes on."""
@@ -127,7 +142,7 @@ class Cluster:
 
     def _why(self, future: Any) -> str:
         """Why a task has no result."""
-        if future.status in ("cancelled", "lost"):
+        if future.status != "error":
             return f"the Dask scheduler at {self._address} has dropped it"
         error = future.exception()
         said = one_line(f"{type(error).__name__}: {error}", 300)
