@@ -10,16 +10,15 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from bnspec.properties.catalogue import VERSION, all_laws
-from bnspec.properties.laws import CHAPTERS, Law
+from bnspec.properties.catalogue import VERSION, all_laws, deep_laws
+from bnspec.properties.laws import CHAPTERS, DEEP_CHAPTERS, Law
 
 
 def show(name: str | None) -> int:
     """Print the laws, those of one chapter, or one law; 2 and one sentence for a name that there is not."""
-    console, laws = Console(highlight=False), all_laws()
-    if name is None or name in CHAPTERS:
-        chosen = [law for law in laws if name in (None, law.chapter)]
-        _list(console, chosen)
+    console, laws = Console(highlight=False), [*all_laws(), *deep_laws()]
+    if name is None or name in (*CHAPTERS, *DEEP_CHAPTERS):
+        _list(console, [law for law in laws if name in (None, law.chapter)])
         return 0
     found = {law.name: law for law in laws}.get(name.removeprefix("test_"))
     if found is None:
@@ -33,8 +32,10 @@ def show(name: str | None) -> int:
 
 def _list(console: Console, laws: list[Law]) -> None:
     required = sum(law.level == "required" for law in laws)
-    console.print(f"laws {VERSION}: {len(laws)} properties, {required} required, {len(laws) - required} recommended")
-    for chapter in CHAPTERS:
+    deep = sum(law.chapter in DEEP_CHAPTERS for law in laws)
+    added = f"; {deep} of them in the deep profile alone" if deep else ""
+    console.print(f"laws {VERSION}: {len(laws)} properties, {required} required, {len(laws) - required} recommended{added}")
+    for chapter in (*CHAPTERS, *DEEP_CHAPTERS):
         table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
         for law in (law for law in laws if law.chapter == chapter):
             table.add_row(law.name, "" if law.level == "required" else "recommended")

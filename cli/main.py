@@ -316,6 +316,7 @@ def replay(
     /,
     *,
     failure: Annotated[int | None, Parameter(name=("--failure", "-k"))] = None,
+    worst: str | None = None,
     target: str | None = None,
     record: str | None = None,
     pdb: Annotated[bool, Parameter(negative=())] = False,
@@ -331,6 +332,8 @@ def replay(
         A file that `bnspec check --json` wrote, or the report.json of a report.
     failure
         The number of the failure, as the terminal and the pages show it.
+    worst
+        Instead of a failure, the case of this property that came nearest to its bound in a deep run.
     target
         What to ask instead of the record's own target, where that has moved or is to be compared: file.py:Name.
     record
@@ -343,7 +346,7 @@ def replay(
     from bnspec.cli import replay as command
 
     again = shlex.join(["bnspec", *sys.argv[1:]])
-    return command.replay(command.Wanted(record_file, failure, target, record, pdb, convention, again))
+    return command.replay(command.Wanted(record_file, failure, target, record, pdb, convention, again, worst))
 
 
 @app.command(name="protocol-test")

@@ -15,9 +15,11 @@ from bnspec.blame import told
 from bnspec.case import Array
 from bnspec.cli.choice import Unchosen, asked_target, chosen_failure, chosen_record, list_failures
 from bnspec.cli.narration import answered, call_in_words
-from bnspec.cli.runner import Options, run
+from bnspec.cli.progress import Progress
+from bnspec.cli.runner import Options
 from bnspec.cli.screen import Screen
 from bnspec.cli.stepping import Stepping
+from bnspec.cli.ways import run_side_by_side
 from bnspec.convention import BadConvention
 from bnspec.plugs.adapter import Bound, TargetError
 from bnspec.plugs.link import BudgetSpent, Fault, open_link
@@ -54,6 +56,7 @@ class Wanted:
     target      what to ask instead of the record's own target;  record: which of several
     convention  the declared convention, for a law that must be asked as a whole
     again       the command itself, for whoever has still to choose a failure
+    worst       the property whose worst case is asked, instead of a failure
     """
 
     path: Path
@@ -63,12 +66,18 @@ class Wanted:
     pdb: bool = False
     convention: str | None = None
     again: str = "bnspec replay RECORD"
+    worst: str | None = None
 
 
 def replay(wanted: Wanted) -> int:
     """Make the calls of a failure again and compare, or list the failures; 1 it still fails, 0 it no longer does, 2 no telling."""
     screen = Screen()
     try:
+        if wanted.worst is not None:
+            from bnspec.cli.worst import WorstReplay, worst_row
+
+            record = chosen_record(wanted.path, wanted.record, wanted.target)
+            return WorstReplay(record, worst_row(record, wanted.worst), wanted, screen).run()
         if wanted.failure is None:
             found = [chosen_record(wanted.path, wanted.record, None)] if wanted.record else records.load(wanted.path)
             list_failures(found, screen, f"next: {wanted.again} --failure K")
@@ -99,14 +108,17 @@ class Replay:
 
     def run(self) -> int:
         """Ask, show, compare; the exit code."""
-        law = f"{title_of(self.row)} ({self.row.property}, {self.row.level})"
-        self._say(f"failure {self.wanted.failure}, {self.row.dtype}: {one_line(law)}", "bold")
+        self._say(self._heading(), "bold")
         if not self.trace:
             return self._ask_the_law("the record holds no calls for it, since its law compares many")
         with ExitStack() as stack:
             outcomes = self._ask(self._asker(stack))
         self.screen.print()
         return self._conclude(outcomes)
+
+    def _heading(self) -> str:
+        law = f"{title_of(self.row)} ({self.row.property}, {self.row.level})"
+        return f"failure {self.wanted.failure}, {self.row.dtype}: {one_line(law)}"
 
     def _asker(self, stack: ExitStack) -> Iterator[Outcome]:
         """What asks the target, step by step."""
@@ -163,13 +175,15 @@ class Replay:
         self._say(f"{why}; it is asked again as a whole, in this process{stops}", "yellow")
         options = Options(
             profile=self.record.profile if self.record.profile in PROFILES else "standard",
+            cases=self.record.cases or None,
             seed=self.record.seed,
             dtypes=(self.row.dtype,),
             only=(self.row.property,),
             convention=self.wanted.convention,
             in_process=not command_of(self.target),
         )
-        asked = run(self.target, options, object()).record
+        with Progress(self.screen, self.target) as progress:
+            asked = run_side_by_side(self.target, options, progress, jobs=1).record
         row = next(iter(asked.results), None)
         if row is not None and row.status in FAILING:
             return self._failed(row.counterexample.message if row.counterexample else row.reason)

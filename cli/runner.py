@@ -240,6 +240,7 @@ def _said(target: str, options: Options) -> Mapping[str, Any]:
         "laws": LAWS,
         "target": target,
         "profile": options.profile,
+        "cases": options.cases or 0,
         "dtypes": list(options.dtypes),
         "seed": options.seed,
         "environment": environment(),

@@ -6,16 +6,18 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from bnspec.reports.pages import html, index, junit, markdown
+from bnspec.reports.pages import climb, html, index, junit, markdown
 from bnspec.reports.record import Record, save, write_atomically
 from bnspec.reports.repro import write_repros
 
 
 def write(record: Record, directory: str | os.PathLike[str]) -> list[Path]:
-    """Write report.json, junit.xml, report.md, report.html and repro_*.py; the paths written, in this order."""
+    """Write report.json, junit.xml, report.md, report.html, of a deep run climb.svg, and repro_*.py; the paths written."""
     directory = Path(directory)
     record = write_repros(record, directory)
     pages = {"junit.xml": junit.render(record), "report.md": markdown.render(record), "report.html": html.render(record)}
+    if drawn := climb.plot(record):
+        pages["climb.svg"] = drawn
     save(record, directory / "report.json")
     for name, text in pages.items():
         write_atomically(directory / name, text.encode())

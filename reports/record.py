@@ -149,6 +149,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
 
     suite, laws  version of bnspec, and of its set of laws
     opening      what came of loading the target, where that failed and nothing could be asked: a status of `Fault`; else ""
+    cases        cases a property before its share, where they were not the profile's; else 0
     bound        two lines: how the target was called
     assurance    what a run like this would have caught, of the bugs that are known as code
     adapter      Python source of the adapter used, complete in itself; it defines `class Adapter` with `layer(setup)`
@@ -166,6 +167,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="schema", tag=
     convention: Annotated[dict[str, Choice], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
     bound: Texts = msgspec.field(default_factory=list)
     profile: str = ""
+    cases: Count = 0
     dtypes: Texts = msgspec.field(default_factory=list)
     environment: Annotated[dict[str, Plain], msgspec.Meta(max_length=1000)] = msgspec.field(default_factory=dict)
     seed: Whole = 0

@@ -11,13 +11,16 @@ import jinja2
 from markupsafe import Markup
 
 from bnspec.reports.inert import clip, one_line
+from bnspec.reports.pages import climb
 from bnspec.reports.pages.templating import templates
 from bnspec.reports.record import Record
 
 
 def render(record: Record) -> str:
     """The report of one record, complete in itself."""
-    return environment().get_template("report.html").render(record=record)
+    drawn = climb.plot(record)
+    plot = Markup(drawn[drawn.index("<svg") :]) if drawn else ""
+    return environment().get_template("report.html").render(record=record, climb=plot)
 
 
 @cache
