@@ -1,9 +1,10 @@
-"""A directory with all that can be said about a benchmark: JSON, Markdown, HTML, and its plots where matplotlib is installed."""
+"""A directory with all that can be said about a benchmark: JSON, Markdown, HTML; plots with matplotlib, and files for pyperf."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from bnspec.reports import bench_pyperf
 from bnspec.reports.bench import Bench, save
 from bnspec.reports.pages import bench as pages
 from bnspec.reports.pages import bench_plots
@@ -18,4 +19,6 @@ def write(bench: Bench, directory: Path) -> list[Path]:
     save(bench, directory / "bench.json")
     for name, text in {**texts, **{f"{name}.svg": svg for name, svg in plots.items()}}.items():
         write_atomically(directory / name, text.encode())
-    return [directory / name for name in ("bench.json", *texts, *(f"{name}.svg" for name in plots))]
+    return [directory / name for name in ("bench.json", *texts, *(f"{name}.svg" for name in plots))] + bench_pyperf.write(
+        bench, directory
+    )

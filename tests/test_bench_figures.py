@@ -15,7 +15,7 @@ import pytest
 
 from bnspec.cli.bench_points import MIDDLE, Wanted, needed, points, regimes, shape_named
 from bnspec.plugs.workload import OPERATIONS, Workload
-from bnspec.reports import bench_directory
+from bnspec.reports import bench_directory, bench_pyperf
 from bnspec.reports.bench import (
     Accuracy,
     BadBench,
@@ -116,6 +116,18 @@ def test_pages_show_times_with_their_limit_and_reasons_without_markup(tmp_path: 
     assert "<script>" not in html
     assert "<b>x" not in html
     assert "disqualified" in text
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pyperf") is None, reason="pyperf is not installed")
+def test_pyperf_reads_the_values_of_every_target(tmp_path: Path) -> None:
+    import pyperf
+
+    other = timing("other", 1.5)
+    unsupported = timing("none", status="unsupported", seconds=[], copies=[])
+    paths = bench_pyperf.write(bench(BASE, other, unsupported), tmp_path)
+    assert [path.name for path in paths] == ["pyperf-1.json", "pyperf-2.json"]
+    (found,) = pyperf.BenchmarkSuite.load(str(paths[1])).get_benchmarks()
+    assert (found.get_name(), found.get_values()) == (str(POINT), tuple(other.seconds))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="plots need matplotlib")
