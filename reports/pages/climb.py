@@ -19,6 +19,7 @@ def plot(record: Record) -> str:
         return ""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, NullFormatter
 
     figure = Figure(figsize=(8.0, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -28,6 +29,9 @@ def plot(record: Record) -> str:
         axes.step(*_course(row), where="post", label=f"{row.property.replace('_', ' ')}, {row.dtype}")
     axes.axhline(1, color="0.4", linestyle="--", linewidth=1)
     axes.set(xscale="log", yscale="log", xlabel="cases", ylabel="worst error / bound so far", title=one_line(record.target, 80))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
     axes.legend(fontsize="x-small", loc="lower right")
     with StringIO() as file, mpl.rc_context({"svg.hashsalt": "bnspec", "svg.fonttype": "none", "text.parse_math": False}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
