@@ -34,12 +34,12 @@ from rich.console import Console
 from rich.progress import track
 
 from bnspec.case import HALF_DTYPES
-from bnspec.cli.naming import causes
+from bnspec.cli.naming import TooSlow, causes
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import Options, environment, run
 from bnspec.convention import Convention
 from bnspec.implementation import NotOffered
-from bnspec.plugs.faults import Fault
+from bnspec.plugs.faults import BudgetSpent, Fault
 from bnspec.plugs.link import open_link
 from bnspec.plugs.load import load
 from bnspec.plugs.probe import measure
@@ -145,7 +145,7 @@ def by_us(subject: Subject, target: str, declared: Convention | None, place: Pat
         complaints = [f"{record.verdict}: {record.reason}"]
     named = False
     if bug and wrong:
-        with suppress(Fault):
+        with suppress(Fault, BudgetSpent, TooSlow):
             named = any(one.bug and one.confident and slug(bugs.bug(one.bug)) == slug(bug) for one in causes(record, options))
     return Found(subject=subject.name, bug=subject.bug, way=OURS, complaints=complaints[:5], seconds=seconds, named=named)
 

@@ -47,8 +47,9 @@ ROUNDS = {"quick": 9, "standard": 15}
 SAMPLE = {"quick": 10e-3, "standard": 40e-3}
 """Seconds that the calls of one value take together, or one call where that takes longer."""
 
-ARRAYS = 14
-"""Arrays of the size of x that a process may hold at once: pool, inputs, copies, and what a plain NumPy layer keeps and makes."""
+ARRAYS, KEPT = 10, 4
+"""Arrays of the size of x that the process whose turn it is may hold beside the bytes it copies (pool, inputs, and what a plain
+NumPy layer keeps and makes), and that each other keeps meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def _usual(wanted: Wanted) -> Iterator[Point]:
 
 def needed(point: Point, processes: int) -> int:
     """Bytes that timing a point may take, with so many processes that keep what they have."""
-    return processes * (ARRAYS + TRAFFIC[point.operation]) * point.size * dtype_named(point.dtype).itemsize
+    arrays = ARRAYS + KEPT * (processes - 1) + TRAFFIC[point.operation] * processes
+    return arrays * point.size * dtype_named(point.dtype).itemsize
 
 
 def shape_named(words: str) -> Shape:
