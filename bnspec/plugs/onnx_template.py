@@ -86,7 +86,11 @@ class Template:
         del graph.output[:]
         kinds = [self.dtype, *(self.kept[role] for role in ("running_mean", "running_var"))]
         for name, kind in zip(outputs, kinds, strict=False):
-            graph.output.append(helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(kind), None))
+            graph.output.append(
+                helper.make_tensor_value_info(
+                    name, helper.np_dtype_to_tensor_dtype(kind), [None] * (x.ndim if name == self.y else 1)
+                )
+            )
         return model.SerializeToString(), feeds
 
     def role(self, name: str) -> str:
