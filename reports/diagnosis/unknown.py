@@ -102,7 +102,10 @@ def _pairs(evidence: Evidence, deviating: Sequence[Place], names: tuple[str, ...
 
 def _as_trifle(pairs: Sequence[Pair]) -> str:
     """Where digits are missing, and the formula may well be right."""
-    off = max(float(np.nanmax(np.abs(pair.got - pair.want)) / (np.nanmax(np.abs(pair.want)) + 1e-300)) for pair in pairs)
+    if any((np.isfinite(pair.got) != np.isfinite(pair.want)).any() for pair in pairs):
+        return ""  # a number where there should be none, or none where there should be one, is no trifle
+    numbers = [(pair.got[finite], pair.want[finite]) for pair in pairs for finite in [np.isfinite(pair.want)]]
+    off = max(np.abs(got - want).max(initial=0.0) / (np.abs(want).max(initial=0.0) + 1e-300) for got, want in numbers)
     return (
         f"is off by {off:.1g} of its size at most: little for a wrong formula, and more than rounding explains"
         if off < ALIKE
