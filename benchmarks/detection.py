@@ -4,19 +4,20 @@
 
 Every form of every known bug of reference/bugs, in the first shape of code that it can have, and right code beside: asked by
 bnspec in campaign mode, and by each way of benchmarks/rivals, which is told the convention. --folder asks the Python files of a
-directory instead; those whose names begin with `right` or `correct` are right. Runs are kept in DIR/detection.jsonl as they
-end, and not repeated. Writes DIR/detection.json, .md and, with matplotlib, .svg.
+directory instead, each time; those whose names begin with `right` or `correct` are right. Other runs are kept in
+DIR/detection.jsonl as they end, and not repeated. Writes DIR/detection.json (or detection-FOLDER), .md and, with matplotlib, .svg.
 Needs torch and onnx. Seconds are of this machine, with all imports done; a rival's are of its checks alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import multiprocessing
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
@@ -24,11 +25,10 @@ from importlib import import_module
 from io import StringIO
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median
 from time import perf_counter
-from typing import Any
 
 import msgspec
+from detection_table import LIMIT, OURS, RIVALS, Found, figures, markdown, plot
 from mutation import CORRECT, REQUIRED, code_digest
 from rich.console import Console
 from rich.progress import track
@@ -51,15 +51,7 @@ from bnspec.reports.diagnosis.findings import slug
 from bnspec.reports.record import as_json
 from bnspec.reports.verdict import failures
 
-OURS = "bnspec"
-
-RIVALS = ("allclose", "notebook", "gradcheck", "onnx_nodes", "opinfo", "exact_data")
-"""The files of benchmarks/rivals."""
-
 DTYPES = ("float32", "float64")
-
-LIMIT = 60.0
-"""Seconds that one way may take over one implementation; longer is caught: it hangs."""
 
 BY_PLACE = ("ranks", "channel_axis", "backward", "accumulate")
 """Choices that a rival is told as they are measured; the others as they are declared, where they are."""
@@ -72,22 +64,6 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     bug: str
     shape: str = "file"
     path: str = ""
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What one way said of one subject.  complaints: what it found wrong; named: whether it said which mistake it is."""
-
-    subject: str
-    bug: str
-    way: str
-    complaints: list[str]
-    seconds: float
-    named: bool = False
-
-    @property
-    def alarmed(self) -> bool:
-        """Whether it found anything wrong."""
-        return bool(self.complaints)
 
 
 def subjects(only: Sequence[str], folder: Path | None) -> Iterator[Subject]:
@@ -208,9 +184,10 @@ def warm() -> None:
 class Kept:
     """The findings that are known, a JSON line each, under the state of the code that they were made with."""
 
-    def __init__(self, out: Path, *, afresh: bool) -> None:
-        self._file = out / "detection.jsonl"
-        state = as_json({"code": code_digest()})
+    def __init__(self, file: Path, *, afresh: bool) -> None:
+        self._file = file
+        rivals = b"\0".join(path.read_bytes() for path in sorted((Path(__file__).parent / "rivals").glob("*.py")))
+        state = as_json({"code": code_digest(), "rivals": hashlib.sha256(rivals).hexdigest()})
         lines = self._file.read_bytes().splitlines() if self._file.exists() and not afresh else []
         if lines[:1] != [state]:
             self._file.write_bytes(state + b"\n")
@@ -235,105 +212,6 @@ def ask_all(wanted: Sequence[Subject], kept: Kept, jobs: int) -> list[Found]:
     return [one for one in kept.found if one.subject in names]
 
 
-def figures(found: Sequence[Found]) -> list[dict[str, Any]]:
-    """A row a way: what it caught of the bugs, accused of right code, named, and how long a bug took; then all rivals together."""
-    wrong, right = [one for one in found if one.bug], [one for one in found if not one.bug]
-    rows = []
-    for way, title in titles().items():
-        mine = [one for one in wrong if one.way == way]
-        alone = {one.subject for one in mine if one.alarmed} - {one.subject for one in wrong if one.alarmed and one.way != way}
-        accused = [one for one in right if one.way == way and one.alarmed]
-        rows.append(_row(title, mine, accused, sum(one.way == way for one in right), alone))
-    rows.append(_together(wrong, right))
-    return rows
-
-
-def _row(title: str, mine: Sequence[Found], accused: Sequence[Found], right: int, alone: set[str]) -> dict[str, Any]:
-    times = [one.seconds for one in mine]
-    return {
-        "way": title,
-        "caught": sum(one.alarmed for one in mine),
-        "of": len(mine),
-        "caught by it alone": len(alone),
-        "named": sum(one.named for one in mine),
-        "accused": sorted(one.subject for one in accused),
-        "right": right,
-        "median seconds": median(times) if times else 0.0,
-        "slowest": max(times, default=0.0),
-    }
-
-
-def _together(wrong: Sequence[Found], right: Sequence[Found]) -> dict[str, Any]:
-    """All other ways, one after the other."""
-    joined = []
-    for name in dict.fromkeys(one.subject for one in wrong):
-        of = [one for one in wrong if one.subject == name and one.way != OURS]
-        said = [complaint for one in of for complaint in one.complaints]
-        joined.append(Found(subject=name, bug="?", way="all", complaints=said, seconds=sum(one.seconds for one in of)))
-    accused = {one.subject: one for one in right if one.way != OURS and one.alarmed}
-    ours = {one.subject for one in wrong if one.way == OURS and one.alarmed}
-    alone = {one.subject for one in joined if one.alarmed} - ours
-    return _row("all of these but bnspec together", joined, list(accused.values()), len({one.subject for one in right}), alone)
-
-
-def titles() -> Mapping[str, str]:
-    """The ways, as they are called in the table."""
-    return {OURS: "bnspec, campaign mode"} | {way: str(import_module(f"rivals.{way}").TITLE) for way in RIVALS}
-
-
-def missed(found: Sequence[Found], ours: bool) -> list[str]:
-    """The bugs that bnspec, or all others together, did not catch."""
-    caught = {one.subject for one in found if one.alarmed and (one.way == OURS) is ours}
-    return [name for name in dict.fromkeys(one.subject for one in found if one.bug) if name not in caught]
-
-
-def markdown(found: Sequence[Found], rows: Sequence[Mapping[str, Any]]) -> str:
-    """The table, what was missed, and who was accused."""
-    lines = ["# Mistakes caught: bnspec and the ways in which people check", ""]
-    lines += [
-        "| way | caught | by it alone | named | right code accused | s a bug, median | slowest |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    for row in rows:
-        accused = f"{len(row['accused'])} of {row['right']}"
-        times = f"{row['median seconds']:.2g} | {row['slowest']:.2g}"
-        lines.append(
-            f"| {row['way']} | {row['caught']} of {row['of']} | {row['caught by it alone']} | {row['named']} "
-            f"| {accused} | {times} |"
-        )
-    lines += [
-        "",
-        "Imports are warm in all of them. bnspec's seconds hold the opening of the implementation, the measuring of its convention",
-    ]
-    lines += ["and the first law that fails; a rival's hold its checks alone. Each way knows the convention of what it checks.", ""]
-    lines += [", ".join(" ".join(pair) for pair in environment().items()) + ".", ""]
-    for title, ours in (("bnspec missed", True), ("All others together missed", False)):
-        names = missed(found, ours)
-        lines += [f"{title} {len(names)}: {', '.join(f'`{name}`' for name in names) or 'none'}.", ""]
-    for row in rows[:-1]:
-        if row["accused"]:
-            lines += [f"{row['way']} accused {', '.join(row['accused'])}.", ""]
-    return "\n".join(lines)
-
-
-def plot(found: Sequence[Found], file: Path) -> None:
-    """Bugs caught within a time, one line a way; nothing where matplotlib is not installed."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for way, title in titles().items():
-        times = sorted(one.seconds for one in found if one.way == way and one.bug and one.alarmed)
-        axes.step(
-            [*times, LIMIT], [*range(1, len(times) + 1), len(times)], where="post", label=title, linewidth=2 if way == OURS else 1
-        )
-    axes.set(xscale="log", xlabel="seconds for one bug", ylabel="bugs caught within that time")
-    axes.legend(fontsize=8, frameon=False)
-    figure.savefig(file, metadata={"Date": None})
-
-
 def main() -> None:
     """Ask, write, print."""
     parser = argparse.ArgumentParser(description="which mistakes bnspec catches, and which other ways of checking")
@@ -347,12 +225,14 @@ def main() -> None:
     wanted = list(subjects(arguments.only, arguments.folder))
     if not wanted:
         parser.error("there is nothing of this name")
-    found = ask_all(wanted, Kept(arguments.out, afresh=arguments.afresh), arguments.jobs)
+    name = "detection" if arguments.folder is None else f"detection-{arguments.folder.resolve().name}"
+    kept = Kept(arguments.out / f"{name}.jsonl", afresh=arguments.afresh or arguments.folder is not None)
+    found = ask_all(wanted, kept, arguments.jobs)
     rows = figures(found)
     content = {"environment": environment(), "figures": rows, "found": [msgspec.to_builtins(one) for one in found]}
-    (arguments.out / "detection.json").write_bytes(msgspec.json.format(as_json(content), indent=1) + b"\n")
-    (arguments.out / "detection.md").write_text(markdown(found, rows), encoding="utf-8")
-    plot(found, arguments.out / "detection.svg")
+    (arguments.out / f"{name}.json").write_bytes(msgspec.json.format(as_json(content), indent=1) + b"\n")
+    (arguments.out / f"{name}.md").write_text(markdown(found, rows), encoding="utf-8")
+    plot(found, arguments.out / f"{name}.svg")
     print(markdown(found, rows))
     ours = rows[0]
     sys.exit(ours["caught"] < ours["of"] or bool(ours["accused"]))

@@ -66,15 +66,19 @@ def bench(
         timings=timings,
         refused=refused,
     )
-    files = _written(found, json, report)
-    pages.show(found, screen, files)
-    if any(one.status == "disqualified" for one in timings):
-        return 1
-    return COULD_NOT if refused or not any(one.status == "timed" for one in timings) else 0
+    pages.show(found, screen, _written(found, json, report))
+    return _exit_code(found)
 
 
 def _plan(wanted: Wanted, seed: int) -> Plan:
     return Plan(ROUNDS[wanted.profile], SAMPLE[wanted.profile], seed)
+
+
+def _exit_code(found: Bench) -> int:
+    statuses = {one.status for one in found.timings}
+    if "disqualified" in statuses:
+        return 1
+    return COULD_NOT if found.refused or "timed" not in statuses else 0
 
 
 def _opened(

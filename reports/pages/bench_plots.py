@@ -26,7 +26,7 @@ def plots(bench: Bench) -> dict[str, str]:
 
 def _frontier(bench: Bench) -> str:
     """A panel an operation: time in units of the limit, and the worst error; empty signs are within the resolution of the first."""
-    with _figure(bench, "worst error / bound, all regimes", "time / limit of memory") as drawn:
+    with Panels(bench, "worst error / bound, all regimes", "time / limit of memory") as drawn:
         for operation, axes in drawn.panels():
             found = [(one, bench.worst_error(one)) for one in _largest(bench, operation)]
             points = [(one, 1 / one.share, max(error, LEAST)) for one, error in found if error is not None]
@@ -41,7 +41,7 @@ def _frontier(bench: Bench) -> str:
 
 def _scaling(bench: Bench) -> str:
     """A panel an operation: nanoseconds an element over the size of x, one line a target, and the limit."""
-    with _figure(bench, "nanoseconds an element", "elements of x") as drawn:
+    with Panels(bench, "nanoseconds an element", "elements of x") as drawn:
         for operation, axes in drawn.panels():
             for target in bench.targets:
                 found = [one for one in _plain(bench, operation) if one.target == target]
@@ -52,8 +52,8 @@ def _scaling(bench: Bench) -> str:
         return drawn.svg()
 
 
-class _figure:  # noqa: N801 - a context manager, used as a function
-    """A figure of four panels, on logarithmic axes, closed at the end."""
+class Panels:
+    """A figure with a panel for each operation, on logarithmic axes; cleared at the end."""
 
     def __init__(self, bench: Bench, vertical: str, horizontal: str) -> None:
         from matplotlib.figure import Figure
@@ -66,7 +66,7 @@ class _figure:  # noqa: N801 - a context manager, used as a function
         for axes in self._axes:
             axes.set(xscale="log", yscale="log", xlabel=horizontal)
 
-    def __enter__(self) -> _figure:
+    def __enter__(self) -> Panels:
         return self
 
     def __exit__(self, *_: object) -> None:
