@@ -23,6 +23,10 @@ class Tinygrad:
             return tensor.bitcast(dtypes.uint16).numpy().view(ml_dtypes.bfloat16)
         return tensor.numpy().copy()
 
-    def backward(self, y: Any, dy: Any, wanted: Any) -> Any:
-        """The gradients, computed now."""
-        return [part.realize() for part in y.gradient(*wanted, gradient=dy)]
+    def vjp(self, function: Any, wanted: Any) -> Any:
+        """The answer, and how it is derived when that is asked for: by a graph of its own, since what is computed forgets its own."""
+
+        def derived(dy: Any) -> Any:
+            return [part.realize() for part in function(*wanted)[0].gradient(*wanted, gradient=dy)]
+
+        return function(*wanted), derived
