@@ -24,7 +24,7 @@ class Tinygrad:
         return tensor.numpy().copy()
 
     def vjp(self, function: Any, wanted: Any) -> Any:
-        """The answer, and how it is derived when that is asked for: by a graph of its own, since what is computed forgets its own."""
+        """The answer, and how it is derived: by another graph, when that is asked for, since what is computed forgets its own."""
 
         def derived(dy: Any) -> Any:
             return [part.realize() for part in function(*wanted)[0].gradient(*wanted, gradient=dy)]
