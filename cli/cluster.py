@@ -7,11 +7,13 @@ elsewhere; what comes twice counts once.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -60,6 +62,8 @@ class Cluster:
             from distributed import Client
         except ImportError:
             raise NoCluster(f"--dask needs dask.distributed, which is not installed: {INSTALL}") from None
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is said in the record
         try:
             self._home = home_of(targets, convention).encoded()
             self._client: Any = Client(address, timeout=CONNECT, set_as_default=False)
@@ -75,6 +79,7 @@ class Cluster:
         self._run = uuid.uuid4().hex[:8]
         self._sent = 0
         self._looked = -LOOK
+        self._away = False
         self._size = 0
 
     def threads(self) -> list[int]:
@@ -83,8 +88,9 @@ class Cluster:
 
     def room(self) -> int:
         """How many tasks it would take now."""
-        if monotonic() - self._looked > LOOK and self._client.status == "running":
-            self._size = sum(self.threads())
+        if monotonic() - self._looked > LOOK and self._is_there:
+            with self._reaching():
+                self._size = sum(self.threads())
             self._looked = monotonic()
         return max(FEWEST, WAITING * self._size) - len(self._tasks)
 
@@ -92,18 +98,22 @@ class Cluster:
         """Give a task to the scheduler."""
         self._sent += 1
         key = f"bnspec-{self._run}-{self._sent}"
-        future = self._client.submit(self._ask, as_json(task), self._home, key=key, pure=False)
-        self._tasks[key] = task, future
-        future.add_done_callback(self._ended.put)
+        self._tasks[key] = task, None
+        if self._is_there:
+            with self._reaching():
+                future = self._client.submit(self._ask, as_json(task), self._home, key=key, pure=False)
+                self._tasks[key] = task, future
+                future.add_done_callback(self._ended.put)
 
     def heard(self, seconds: float) -> Iterator[tuple[Task, Message | str]]:
         """What has been told, waiting for it no longer than so; a text says why a task was lost."""
-        if self._client.status in ("closing", "closed"):
+        ended, told = [future for future in self._over(seconds) if future.key in self._tasks], dict[str, list[bytes]]()
+        finished = [future for future in ended if future.status == "finished"]
+        with self._reaching():
+            told = {future.key: lines for future, lines in zip(finished, self._client.gather(finished), strict=True)}
+        if not self._is_there:
             yield from self._gone()
             return
-        ended = [future for future in self._over(seconds) if future.key in self._tasks]
-        finished = [future for future in ended if future.status == "finished"]
-        told = {future.key: lines for future, lines in zip(finished, self._client.gather(finished), strict=True)}
         for future in ended:
             task, _ = self._tasks.pop(future.key)
             if future.key not in told:
@@ -123,16 +133,34 @@ class Cluster:
         """End all tasks: what they know is lost, and asked again when the run goes on."""
         futures = [future for _, future in self._tasks.values()]
         self._tasks.clear()
-        if self._client.status == "running":
-            self._client.cancel(futures, force=True)
+        with self._reaching():
+            self._client.cancel([future for future in futures if future is not None], force=True)
             self._client.run(release, on_error="ignore")
         yield from ()
 
     def close(self) -> None:
         """Leave the cluster as it was."""
-        if self._client.status == "running":
-            self._client.run(release, on_error="ignore")
+        if self._is_there:
+            with self._reaching():
+                self._client.run(release, on_error="ignore")
         self._client.close()
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether the scheduler can be reached."""
+        return not self._away and self._client.status == "running"
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Take note where the scheduler cannot be reached any more."""
+        try:
+            yield
+        except (OSError, TimeoutError, CancelledError):
+            self._away = True
+        except Exception:  # a client that has just been closed fails in ways of its own
+            if self._client.status == "running":
+                raise
+            self._away = True
 
     def _gone(self) -> Iterator[tuple[Task, str]]:
         lost = [task for task, _ in self._tasks.values()]
