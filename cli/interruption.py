@@ -39,11 +39,12 @@ class Interruption:
 def interruptions(*, raising: bool) -> Iterator[Interruption]:
     """Take note of interruptions for a while; a signal that the caller's shell has switched off stays off.
 
-    Python lets only its main thread listen to signals; in any other nothing is noted.
+    One that came just before, while somebody further out took note, has come here too: nobody would act on it otherwise. Python lets only its main thread listen to signals; in any other nothing is noted.
     """
     noted = Interruption(raising)
     heard = SIGNALS if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.getsignal(number) for number in heard if signal.getsignal(number) is not signal.SIG_IGN}
+    noted.came = any(isinstance(handler, Interruption) and handler.came for handler in before.values())
     try:
         for number in before:
             signal.signal(number, noted)

@@ -250,15 +250,14 @@ class BatchNorm(BatchNorm):
 )
 
 KILLS_A_WORKER = Attack(
-    "is wrong in float32 only, and ends the process that asks in float32, before it can tell what it will ask",
+    "is wrong in float32 only, and ends whichever process asks in float32, before it can hear the answer",
     ANCESTORS
     + """
-for pid, words in judges():
-    if '"share":["float32"]' in " ".join(words):
-        os.kill(pid, signal.SIGKILL)
-
 class BatchNorm(BatchNorm):
     def forward(self, x, training=True):
+        for pid, words in judges() if x.dtype == np.float32 else ():
+            if "bnspec.cli.jobs" in " ".join(words):
+                os.kill(pid, signal.SIGKILL)
         return super().forward(x, training) * (1.5 if x.dtype == np.float32 else 1.0)
 """,
     on=RIGHT,

@@ -70,6 +70,6 @@ def test_what_is_one_number_a_channel_has_no_array_to_show_for_y() -> None:
 
 def test_without_a_word_the_first_step_is_meant() -> None:
     average = Convention(momentum_weighs="cumulative")
-    with on_stage(Stage(subject=cast(Subject, SimpleNamespace(convention=average)))):
+    with on_stage(Stage(subject=cast(Subject, SimpleNamespace(convention=average, ghost=0)))):
         truth = train_truth(CASE)
     assert truth.value("running_mean") == [2.0]

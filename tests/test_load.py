@@ -237,7 +237,7 @@ DOCUMENT = (Path(__file__).parent.parent / "docs" / "adapters.md").read_text()
 
 
 def test_the_documents_adapter_is_complete() -> None:
-    example, _ = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    example, *_ = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     write("mine.py", example)
     found = load("mine.py")
     layer = found.layer(replace(setup(), eps=None))
@@ -252,7 +252,7 @@ def test_the_documents_adapter_is_complete() -> None:
 
 
 def test_the_documents_pair_and_targets_are_bound() -> None:
-    _, example = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    *_, example = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
     write("pair.py", example)
     np.testing.assert_allclose(answer("pair.py"), EXPECTED, rtol=1e-12)
     targets = re.findall(r"^bnspec check '([^']*(?:torch.nn:|[.]py:).*)'$", DOCUMENT, re.MULTILINE)
