@@ -39,7 +39,8 @@ class Interruption:
 def interruptions(*, raising: bool) -> Iterator[Interruption]:
     """Take note of interruptions for a while; a signal that the caller's shell has switched off stays off.
 
-    One that came just before, while somebody further out took note, has come here too: nobody would act on it otherwise. Python lets only its main thread listen to signals; in any other nothing is noted.
+    One that came just before, while somebody further out took note, has come here too: nobody would act on it otherwise. Python
+    lets only its main thread listen to signals; in any other nothing is noted.
     """
     noted = Interruption(raising)
     heard = SIGNALS if threading.current_thread() is threading.main_thread() else ()
