@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from asking import ask
 from corpus.corruptions import CORRECT, CORRUPTIONS, WRONG, Corruption, read
 
 from bnspec.implementation import Setup
@@ -88,6 +89,11 @@ def test_a_correct_file_binds_and_answers_with_finite_numbers(path: Path) -> Non
                 continue
         asked += y.shape == x.shape and bool(np.isfinite(y).all())
     assert asked
+
+
+def test_gradients_of_gamma_and_beta_that_are_not_given_leave_no_law_open() -> None:
+    record = ask(str(CORRECT / "no_affine.py"), examples=6, in_process=True, only=("gradients",), dtypes=("float64",))
+    assert (record.verdict, {row.status for row in record.results}) == ("conformant", {"pass", "unsupported"})
 
 
 def test_a_right_line_that_is_not_there_once_is_refused() -> None:
