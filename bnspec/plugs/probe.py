@@ -21,6 +21,7 @@ from bnspec.plugs.faults import BudgetSpent, Fault
 from bnspec.plugs.offers import USUAL, answered, find_dtypes, find_ranks, first_samples, pair_case
 from bnspec.plugs.starts import find_start
 from bnspec.plugs.subject import Answer, Subject
+from bnspec.plugs.unusual import unusual
 
 MOMENTA = (USUAL["momentum"], 0.875)
 """Two arguments, none of them the complement of the other, exact in every dtype."""
@@ -71,6 +72,7 @@ def measure(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[str]
     if subject.fixed:
         kept = ", ".join(f"{name} = {value:g}" for name, value in subject.fixed.items())
         measured.warnings.append(f"it is asked only with {kept}, since it does not let itself be given another value")
+    measured.warnings += unusual(measured.convention, declared)
     return measured
 
 
