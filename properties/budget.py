@@ -35,9 +35,6 @@ SHRINKING = 10.0
 MAX_SECONDS = {"smoke": 180.0, "standard": 900.0, "deep": None}
 """When a run is cut, by profile: far above what any code at a bearable pace takes. The deep profile takes its time."""
 
-KEYS = 4096
-"""Failing examples that are remembered while one failure is made smaller."""
-
 
 def pace_of(times: Sequence[float]) -> float:
     """Seconds a call of the implementation takes: the lower quartile of `times`, to the nearest power of the root of two.
@@ -86,12 +83,13 @@ class Clock:
 class Patience:
     """How long the failure of one property may be made smaller; a known one is taken as it is found.
 
-    After that time an example is only asked again if it has failed before, so that Hypothesis can end with the smallest.
+    After that time an example is only asked again if it has been asked before, whatever came of it: then Hypothesis can end with
+    the smallest, and meets no example that held a moment ago and is refused now, which it would call flaky.
     """
 
     seconds: float = SHRINKING
     began: float | None = None
-    _failed: set[bytes] = field(default_factory=set)
+    _asked: set[int] = field(default_factory=set)
 
     @property
     def is_tried(self) -> bool:
@@ -100,22 +98,21 @@ class Patience:
 
     def allows(self, drawn: dict[str, Any], *, hurry: bool = False) -> bool:
         """Whether the example of these arguments may be asked. `hurry`: the time for smaller ones is over anyway."""
-        if self.began is None or (perf_counter() - self.began <= self.seconds and not hurry):
-            return True
         key = _key(drawn)
-        return key is None or key in self._failed
+        if self.began is not None and (hurry or perf_counter() - self.began > self.seconds):
+            return key is None or key in self._asked
+        if key is not None:
+            self._asked.add(key)
+        return True
 
-    def failed(self, drawn: dict[str, Any]) -> None:
-        """The example of these arguments failed."""
+    def failed(self) -> None:
+        """An example failed."""
         self.began = perf_counter() if self.began is None else self.began
-        key = _key(drawn)
-        if key is not None and len(self._failed) < KEYS:
-            self._failed.add(key)
 
 
-def _key(drawn: dict[str, Any]) -> bytes | None:
+def _key(drawn: dict[str, Any]) -> int | None:
     """The same for the same arguments; None for arguments that have no bytes, such as interactive data."""
     try:
-        return pickle.dumps(drawn)
+        return hash(pickle.dumps(drawn))
     except (pickle.PicklingError, TypeError, AttributeError):
         return None

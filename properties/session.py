@@ -327,7 +327,7 @@ def _counted(inner: Callable[..., None], *, guided: bool) -> Callable[..., None]
                 target(stage.tally.ratio)
         except (Fault, AssertionError) as failure:
             stage.tally.failure = stage.tally.latest = failure
-            stage.patience.failed(drawn)
+            stage.patience.failed()
             raise
         finally:
             stage.tally.examples += 1

@@ -10,6 +10,7 @@ import pytest
 from bnspec.cli.runner import Options, run
 from bnspec.properties.budget import MIN_EXAMPLES, Patience, affordable, pace_of, reduced
 from bnspec.properties.plugin import PROFILES
+from bnspec.reports import expectations
 from bnspec.reports.record import Record
 
 SLOW = """
@@ -73,19 +74,60 @@ def test_the_warning_tells_pace_and_both_counts() -> None:
     assert reduced(300, 300, 0.001) == ""
 
 
-def test_impatience_asks_again_only_what_has_failed() -> None:
-    patience, failing = Patience(seconds=0.0), {"x": np.ones(3)}
-    assert patience.allows({"x": np.zeros(3)})
-    patience.failed(failing)
+def test_impatience_asks_again_what_was_asked_before_whatever_came_of_it_and_nothing_new() -> None:
+    patience, held, failing = Patience(seconds=0.0), {"x": np.zeros(3)}, {"x": np.ones(3)}
+    assert patience.allows(held)
+    assert patience.allows(failing)
+    patience.failed()
     assert patience.allows({"x": np.ones(3)})
-    assert not patience.allows({"x": np.zeros(3)})
+    assert patience.allows({"x": np.zeros(3)})
+    assert not patience.allows({"x": np.full(3, 2.0)})
 
 
 def test_a_failure_may_be_made_smaller_while_there_is_time() -> None:
     patience = Patience(seconds=60.0)
-    patience.failed({"x": 1})
+    patience.failed()
     assert patience.allows({"x": 2})
-    assert not patience.allows({"x": 2}, hurry=True)
+    assert not patience.allows({"x": 3}, hurry=True)
+
+
+EPS_IN_FLOAT32 = """
+import numpy as np
+
+class BatchNorm:
+    def __init__(self, num_features, eps=1e-5, momentum=0.1):
+        self.gamma, self.beta = np.ones(num_features), np.zeros(num_features)
+        self.running_mean, self.running_var = np.zeros(num_features), np.ones(num_features)
+        self.eps, self.momentum = float(np.float32(eps)), momentum
+
+    def forward(self, x, training=True):
+        mean, var = self.running_mean, self.running_var
+        if training:
+            mean, var = x.mean(0), x.var(0)
+            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
+            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * var
+        return self.gamma * (x - mean) / np.sqrt(var + self.eps) + self.beta
+"""
+
+KNOWN = """
+[[deviation]]
+property = "*"
+reason = "eps is kept in float32"
+link = "https://example.com"
+date = 2026-11-23
+when = { dtype = "float64" }
+fingerprint = { status = "fail" }
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_known_failure_that_comes_after_cases_that_held_is_a_plain_failure(tmp_path: Path, seed: int) -> None:
+    (tmp_path / "known.toml").write_text(KNOWN, encoding="utf-8")
+    known = expectations.load(tmp_path / "known.toml")
+    options = Options("smoke", seed, ("float64",), only=("lifecycle",), expectations=known, in_process=True)
+    rows = run(written(tmp_path, EPS_IN_FLOAT32), options, object()).record.results
+    assert "fail" in {row.status for row in rows}
+    assert "flaky" not in {row.status for row in rows}
 
 
 def asked(target: str, max_seconds: float) -> Record:
