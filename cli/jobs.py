@@ -108,7 +108,7 @@ def _is_whole(line: bytes) -> bool:
 
 
 class Pool:
-    """Up to so many workers; each is started when there is a task for it."""
+    """Up to so many workers, each started one task ahead: it imports while the others ask."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
@@ -126,6 +126,8 @@ class Pool:
         self._busy.append(worker)
         worker.send(task)
         self._ready.register(worker.descriptor, selectors.EVENT_READ, worker)
+        if not self._idle and len(self._busy) < self._jobs:
+            self._idle.append(Worker())
 
     def heard(self, seconds: float) -> Iterator[tuple[Task, Message | str]]:
         """What has been told, waiting for it no longer than so; a text says why a task was lost."""
