@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bnspec.cli import frameworks as names
-from bnspec.cli.main import app
+from bnspec.cli.commands import app
 from bnspec.convention import Convention
 from bnspec.plugs.subject import SCOPES
 from bnspec.plugs.target import parse

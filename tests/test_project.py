@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from shape_table import DIRECTORY
 
-from bnspec.cli.main import app
+from bnspec.cli.commands import app
 from bnspec.cli.outputs import standing_alone
 from bnspec.cli.project import BadProject, wanted
 from bnspec.cli.told import Told
