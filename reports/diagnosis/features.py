@@ -37,6 +37,8 @@ def where(evidence: Evidence, deviating: Sequence[Place]) -> str:
     own = {place.script for place in evidence.places[component] if _is_plain(evidence.scripts[place.script], component)}
     wrong = {place.script for place in deviating} & own
     right = own - wrong
+    if not own:
+        return "Seen in the counterexamples; of other inputs none that would tell more was asked."
     if not wrong:
         return "Seen only in the counterexamples, and on none of the other inputs that were asked."
     if not right:
@@ -88,9 +90,10 @@ def _positions(script: Script) -> float:
 
 
 def conditioned(script: Script) -> float:
-    """The largest |mean| / deviation of a channel of its x."""
-    columns = _columns(script)
-    return _largest_ratio(columns.mean(0), columns.std(0)) if columns.size else 0.0
+    """The largest |mean| / deviation of a channel of any x that is normalized."""
+    every = [request.arrays["x"] for request in script.requests if request.op == "forward" and request.arrays["x"].size]
+    columns = [to_columns(x.astype(np.float64), _axis(script)) for x in every]
+    return max((_largest_ratio(one.mean(0), one.std(0)) for one in columns), default=0.0)
 
 
 def _largest_ratio(values: Array, deviations: Array) -> float:

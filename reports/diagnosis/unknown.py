@@ -10,7 +10,7 @@ import numpy as np
 from bnspec.case import Array, to_columns
 from bnspec.reports.diagnosis.evidence import Evidence, Place
 from bnspec.reports.diagnosis.features import SIZES, sizes_of, where
-from bnspec.reports.diagnosis.findings import FEWEST, Finding
+from bnspec.reports.diagnosis.findings import FEWEST, Finding, slug
 
 WORDS = {
     "y_train": "y in training",
@@ -30,6 +30,9 @@ WORDS = {
 ALIKE = 1e-3
 """Factors that differ by less are one factor."""
 
+NAMESAKES = 3
+"""Bugs that are listed where several would do the same."""
+
 POWERS = {1.0: "{}", -1.0: "1 / {}", 0.5: "the root of {}", -0.5: "1 / the root of {}", 2.0: "the square of {}"}
 """Powers of a size that a factor may be."""
 
@@ -45,19 +48,29 @@ class Pair:
 
 
 def described(evidence: Evidence, findings: Sequence[Finding], names: tuple[str, ...]) -> str:
-    """Two or three sentences about the first component that is wrong, and which others are; they claim no cause."""
+    """Two or three sentences about the first component that is wrong, and which others are; they claim no cause beyond doubt."""
     if not findings:
         return "The failures cannot be seen in a few calls by themselves, so that no cause is named."
     first = findings[0]
     wrong = list(dict.fromkeys(WORDS[finding.component] for finding in findings))
     right = [WORDS[name] for name, places in evidence.places.items() if WORDS[name] not in wrong and len(places) >= 3]
-    sentences = [f"No known bug does this. {begun(WORDS[first.component])} {_how(evidence, first, names)}."]
+    sentences = [_opening(first), f"{begun(WORDS[first.component])} {_how(evidence, first, names)}."]
     sentences.append(where(evidence, first.deviating))
     if len(wrong) > 1:
         sentences.append(f"Also other than it should be, perhaps in consequence: {', '.join(wrong[1:])}.")
     if held := [word for word in right if word in list(WORDS.values())[:7]]:
         sentences.append(f"Right are {', '.join(held)}.")
     return " ".join(sentences)
+
+
+def _opening(first: Finding) -> str:
+    """Whether a known bug would do this, where there is none to be named."""
+    would = list(dict.fromkeys(slug(match.bug) for match in first.leaders))
+    if not would or first.doubted or first.follows:
+        return "No known bug does this."
+    if len(would) == 1:
+        return f"{would[0]} would do this, but too little was seen to be sure."
+    return f"{' or '.join(would[:NAMESAKES])} would do this, and nothing that was asked tells them apart."
 
 
 def _how(evidence: Evidence, finding: Finding, names: tuple[str, ...]) -> str:
