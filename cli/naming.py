@@ -54,8 +54,9 @@ def causes(record: Record, options: Options) -> Sequence[Diagnosis]:
     """The causes of what fails in a record, by asking its target. Raises `Fault`, `BudgetSpent` and `TooSlow`."""
     from bnspec.reports.diagnosis.diagnose import diagnose
 
-    link = open_link(record.target, in_process=options.in_process, timeout=min(options.timeout, LONGEST_ANSWER))
+    link = open_link(record.target, in_process=options.in_process, timeout=options.timeout)
     try:
+        link.hasten(LONGEST_ANSWER)
         subject = Subject(link)
         subject.declared = declared_choices(options.convention, link.started.text("convention"))
         _hurried(subject, record)

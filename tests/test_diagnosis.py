@@ -146,6 +146,13 @@ def test_a_slow_implementation_is_not_asked_for_a_cause(tmp_path: Path) -> None:
     assert "no cause was looked for: a call takes 0.1" in outcome.record.warnings[-1]
 
 
+def test_what_is_slow_to_import_and_quick_to_answer_is_asked_for_a_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LONGEST_ANSWER", 0.5)
+    text = f"__import__('time').sleep(2)\n{STUDENT.replace('+ self.eps', '')}"
+    outcome = command.diagnosed(Outcome(checked(text, tmp_path, FORWARD)), Options())
+    assert [found.bug for found in outcome.record.diagnoses] == ["fwd-eps-missing"]
+
+
 def test_what_is_wrong_in_the_running_mean_without_a_name_is_none_in_the_variance() -> None:
     swapped = bug("rv-momentum-swapped")
     assert may_follow("running_var", swapped, {"running_mean"})

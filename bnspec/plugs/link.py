@@ -57,6 +57,9 @@ class Link(Protocol):
     def renew(self) -> None:
         """Call before each property: a fresh budget of restarts and hangs."""
 
+    def hasten(self, seconds: float) -> None:
+        """From now on an answer may take only so long, where it takes a start as long as before."""
+
     def close(self) -> None:
         """End what was started."""
 
@@ -78,6 +81,9 @@ class InProcess(Link):
 
     def renew(self) -> None:
         """Nothing is rationed here."""
+
+    def hasten(self, seconds: float) -> None:
+        """Nothing is timed here."""
 
     def close(self) -> None:
         """Let the layers go."""

@@ -80,6 +80,10 @@ class Remote(ABC):
         self._budget = Budget()
         self._pace.renew()
 
+    def hasten(self, seconds: float) -> None:
+        """From now on an answer may take only so long; a start, which waits for imports, as long as before."""
+        self._pace = Pace(min(seconds, self._timeout))
+
     def close(self) -> None:
         """End the process and everything it started."""
         if self._living:
