@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 import numpy as np
 
@@ -141,7 +143,8 @@ def _with_and_without(inquest: Inquest, bug: Bug) -> tuple[Hypothesis, Hypothesi
     """All that is named, and the same without this one bug."""
     names, laxity = inquest.naming.names, inquest.evidence.laxity
     if bug.name in inquest.naming.signed:
-        return Hypothesis(names, laxity), Hypothesis(names, CONFORMING)
+        others = [one for name, one in inquest.naming.signed.items() if name != bug.name]
+        return Hypothesis(names, laxity), Hypothesis(names, reduce(or_, others, CONFORMING))
     return Hypothesis(names, laxity), Hypothesis(tuple(name for name in names if name != bug.name), laxity)
 
 
@@ -162,8 +165,8 @@ def _explained(inquest: Inquest, bug: Bug) -> set[str]:
 
 def _rounds(inquest: Inquest, number: int, bug: Bug) -> bool:
     """Whether a bug of rounding alone makes this script fail: a law's own bound may be half of what is allowed for here."""
-    alone = Hypothesis((), inquest.evidence.laxity)
-    return bug.name in inquest.naming.signed and not _shows(inquest, number, alone)
+    laxity = inquest.naming.signed.get(bug.name)
+    return laxity is not None and not _shows(inquest, number, Hypothesis((), laxity))
 
 
 def _shows(inquest: Inquest, number: int, supposed: Hypothesis) -> bool:
@@ -214,9 +217,16 @@ def _unnamed(inquest: Inquest, findings: Sequence[Finding], left: Sequence[str])
         of=best[0].of if best else len(deviating),
         candidates=_candidates(best),
         explains=list(dict.fromkeys(left)),
-        text=described(inquest.evidence, findings, inquest.naming.names),
+        text=described(inquest.evidence, findings, inquest.naming.names) if findings else _unseen(inquest),
         where=where(inquest.evidence, deviating),
     )
+
+
+def _unseen(inquest: Inquest) -> str:
+    """Why there is nothing to be said of what fails."""
+    if inquest.asker is not None and inquest.asker.unasked:
+        return "Calls take so long that there was no time to ask these cases again: they may well have the same cause as the others."
+    return "The failures cannot be seen in a few calls by themselves, so that no cause is named."
 
 
 def _components(inquest: Inquest, bug: Bug) -> list[str]:

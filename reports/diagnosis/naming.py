@@ -18,6 +18,7 @@ from bnspec.reports.diagnosis.findings import GRADIENTS, Finding, Match, may_fol
 from bnspec.reports.diagnosis.meant import perhaps_meant
 from bnspec.reports.diagnosis.scripts import mode_of
 from bnspec.reports.diagnosis.signatures import recognised
+from bnspec.reports.diagnosis.tolerance import Laxity
 from bnspec.reports.diagnosis.zoo import in_one_mode
 
 AVERAGED = ("y_infer", "running_mean", "running_var", "state")
@@ -49,7 +50,7 @@ class Naming:
     seconds: float = inf
     consistent: Callable[..., bool] | None = None
     names: tuple[str, ...] = ()
-    signed: tuple[str, ...] = ()
+    signed: dict[str, Laxity] = field(default_factory=dict)
     derived: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
     _others: tuple[Convention, list[Convention]] | None = None
@@ -142,12 +143,10 @@ class Naming:
         bug = next((bug for bug in self.zoo if signature is not None and bug.name == signature.name), None)
         if signature is None or bug is None:
             return
-        strict = self.evidence.laxity
-        agrees = len(finding.deviating)
+        laxity = self.evidence.laxity | signature.laxity
+        agrees = sum(self.evidence.within(place, self.names, laxity) for place in finding.deviating)
         everywhere = [place for place in self._everywhere() if self.evidence.reproduces(place, self.names) is False]
-        self.evidence.laxity = signature.laxity
-        whole = sum(self.evidence.reproduces(place, self.names) is not False for place in everywhere)
-        self.evidence.laxity = strict
+        whole = sum(self.evidence.within(place, self.names, laxity) for place in everywhere)
         finding.matches.insert(0, Match(bug, agrees, agrees, self.evidence.convention, whole, signature.laxity))
 
     def _take(self, finding: Finding) -> None:
@@ -157,7 +156,8 @@ class Naming:
             self.names = (*self.names, match.bug.name)
             self.evidence.convention = match.convention
         else:
-            self.evidence.laxity, self.signed = match.laxity, (match.bug.name,)
+            self.evidence.laxity |= match.laxity
+            self.signed[match.bug.name] = match.laxity
 
     def _matches(self, deviating: Sequence[Place], component: str) -> list[Match]:
         """The bugs that reproduce most, best first; under other conventions too, where what was measured explains nothing."""

@@ -35,6 +35,10 @@ class Laxity:
     grade: str | None = None
     arithmetic: str | None = None
 
+    def __or__(self, other: Laxity) -> Laxity:
+        """Both at once."""
+        return Laxity(other.grade or self.grade, other.arithmetic or self.arithmetic)
+
 
 CONFORMING = Laxity()
 """The bounds of correct code."""
@@ -84,6 +88,10 @@ def _forward(walk: Walk, x: Array, training: bool) -> Array:
     momentum = layer.momentum if setup.momentum is None else setup.momentum
     case = Case(x, layer.gamma, layer.beta, mean, var, layer.eps, momentum, None, setup.channel_axis)
     walk.case, walk.training = case, training
+    if _is_beyond(walk):
+        walk.mean, walk.var = np.full(case.channels, np.inf), np.full(case.channels, np.inf)
+        layer.forward(x, training=training)
+        return np.full(x.shape, np.inf)
     true, bound = _judged(walk, case)
     y = np.array(bound.y)
     if training:
@@ -98,6 +106,8 @@ def _backward(walk: Walk, dy: Array) -> Mapping[str, Array]:
     """The bounds of the gradients of the latest forward."""
     if walk.case is None:
         raise ValueError("backward needs a forward before it")
+    if _is_beyond(walk):
+        return {name: np.full(shape, np.inf) for name, shape in (("dx", dy.shape), ("dgamma", (1,)), ("dbeta", (1,)))}
     true, bound = _judged(walk, replace(walk.case, dy=dy))
     state = np.zeros(1) if walk.training else 2 * true.inv_std * (walk.mean + true.inv_std * walk.var)
     dx, dgamma, dbeta = (np.array(part) for part in (bound.dx, bound.dgamma, bound.dbeta))
@@ -105,6 +115,16 @@ def _backward(walk: Walk, dy: Array) -> Mapping[str, Array]:
     dgamma = dgamma + np.abs(walk.case.columns(dy)).sum(0) * (state + np.abs(true.x_hat).max(0) * state * true.inv_std)
     shaped = from_columns(dx, dy.shape, walk.setup.channel_axis)
     return {"dx": TWO_SIDES * shaped, "dgamma": TWO_SIDES * dgamma, "dbeta": TWO_SIDES * dbeta}
+
+
+def _is_beyond(walk: Walk) -> bool:
+    """Whether what is asked may be beyond the range of the arithmetic that is supposed: then any answer may come of it."""
+    arithmetic = walk.laxity.arithmetic
+    return (
+        arithmetic is not None
+        and walk.case is not None
+        and bounds.may_overflow(walk.case, training=walk.training, arithmetic=arithmetic)
+    )
 
 
 def _judged(walk: Walk, case: Case) -> tuple[Exact, Bounds]:

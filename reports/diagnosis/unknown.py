@@ -49,8 +49,6 @@ class Pair:
 
 def described(evidence: Evidence, findings: Sequence[Finding], names: tuple[str, ...]) -> str:
     """Two or three sentences about the first component that is wrong, and which others are; they claim no cause beyond doubt."""
-    if not findings:
-        return "The failures cannot be seen in a few calls by themselves, so that no cause is named."
     first = findings[0]
     wrong = list(dict.fromkeys(WORDS[finding.component] for finding in findings))
     right = [WORDS[name] for name, places in evidence.places.items() if WORDS[name] not in wrong and len(places) >= 3]
