@@ -173,6 +173,7 @@ class BackwardWithAnotherEps(Steps):
     seen="facebookresearch/detectron2 #3160",
     exposes=Question("a layer that is given a running variance near eps", eps=1.0),
     laws="running_statistics_move_by_one_exact_step a_running_variance_of_zero_leaves_eps",
+    shapes=("class", "module"),  # a pair of functions is given its state in every call
 )
 class EpsSubtractedOnLoad(Steps):
     def respond(self, x: Array, *, training: bool) -> Array:

@@ -50,6 +50,23 @@ class InferWithBatchVariance(Steps):
         return mean, (self.batch_var(x, self.batch_mean(x)) if x.size else var)
 
 
+@another_form(
+    InferWithBatch,
+    "blended",
+    wrong="mean = (1 - w) running_mean + w mean(x), and var alike: inference normalizes with what training would leave",
+    seen="onnx 1.23.2, the reference evaluator of BatchNormalization-9, whose momentum is never absent",
+)
+class InferWithNext(Steps):
+    def inference_statistics(self, x: Array) -> tuple[Array, Array]:
+        if not x.size:
+            return super().inference_statistics(x)
+        weight = float(self.convention.batch_weight(self.momentum, self.steps + 1))
+        mean = self.batch_mean(x)
+        var = self.stored_var(self.by_channel(self.batch_var(x, mean)), x)
+        next_mean, next_var = self.moved_mean(self.by_channel(mean), weight), self.moved_var(var, weight)
+        return per_channel(next_mean, x), per_channel(next_var, x)
+
+
 @known_bug(
     "fwd-training-kwarg-ignored",
     "training is not told to the layer, which infers always",

@@ -225,7 +225,7 @@ def _unnamed(inquest: Inquest, findings: Sequence[Finding], left: Sequence[str])
 def _unseen(inquest: Inquest) -> str:
     """Why there is nothing to be said of what fails."""
     if inquest.asker is not None and inquest.asker.unasked:
-        return "Calls take so long that there was no time to ask these cases again: they may well have the same cause as the others."
+        return "Calls take so long that there was no time to ask these cases again; they may well have the same cause as others."
     return "The failures cannot be seen in a few calls by themselves, so that no cause is named."
 
 

@@ -25,13 +25,14 @@ class Place:
 
 @dataclass
 class Evidence:
-    """The scripts that were answered, with the answers. Simulations are made once and kept."""
+    """The scripts that were answered, with the answers and the dtypes of x. Simulations are made once and kept."""
 
     convention: Convention
     fixed: Mapping[str, float]
     laxity: Laxity = CONFORMING
     scripts: list[Script] = field(default_factory=list)
     answers: list[Answers] = field(default_factory=list)
+    dtypes: list[str] = field(default_factory=list)
     places: dict[str, list[Place]] = field(default_factory=dict)
     _simulations: dict[tuple[tuple[str, ...], int], Simulation] = field(default_factory=dict)
     _simulated: dict[tuple[tuple[str, ...], int, int], Answers] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Evidence:
         number = len(self.scripts)
         self.scripts.append(script)
         self.answers.append(answers)
+        self.dtypes.append(_dtype(script))
         for spot in spots(script):
             if _value(answers, spot, script) is not None:
                 self.places.setdefault(spot.component, []).append(Place(number, spot))
@@ -90,7 +92,7 @@ class Evidence:
         right = _value(self.simulated((), place.script, convention), place.spot, script)
         limits = self._limits(place.script, convention or self.convention)
         limit = limits.get((place.spot.step, place.spot.name))
-        return agree(one, two, limit, None if isinstance(right, str | frozenset) else right, dtype_of_script(script))
+        return agree(one, two, limit, None if isinstance(right, str | frozenset) else right, self.dtypes[place.script])
 
     def _limits(self, number: int, convention: Convention) -> Tolerances:
         key = (id(convention), number, self.laxity)
@@ -99,7 +101,7 @@ class Evidence:
         return self._tolerances[key]
 
 
-def dtype_of_script(script: Script) -> str:
+def _dtype(script: Script) -> str:
     """The dtype of x."""
     return next((part.dtype.name for one in script.requests for name, part in one.arrays.items() if name == "x"), "float64")
 

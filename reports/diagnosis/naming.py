@@ -54,6 +54,7 @@ class Naming:
     derived: frozenset[str] = frozenset()
     findings: list[Finding] = field(default_factory=list)
     _others: tuple[Convention, list[Convention]] | None = None
+    _reproduced: tuple[object, list[tuple[Place, bool | None]]] | None = None
 
     def __post_init__(self) -> None:
         self._until = process_time() + self.seconds
@@ -232,11 +233,19 @@ class Naming:
     def _gained(self, names: tuple[str, ...], convention: Convention) -> int:
         """Observations of all components that these names explain better than those so far, less those that they make wrong."""
         total = 0
-        for place in self._everywhere():
-            before, after = self.evidence.reproduces(place, self.names), self.evidence.reproduces(place, names, convention)
+        for place, before in self._so_far():
+            after = self.evidence.reproduces(place, names, convention)
             if before is not None and after is not None:
                 total += int(after) - int(before)
         return total
+
+    def _so_far(self) -> list[tuple[Place, bool | None]]:
+        """All observations, and whether what is named reproduces them: looked at once for as long as nothing else is named."""
+        state = (self.names, id(self.evidence.convention), self.evidence.laxity)
+        if self._reproduced is None or self._reproduced[0] != state:
+            everywhere = [(place, self.evidence.reproduces(place, self.names)) for place in self._everywhere()]
+            self._reproduced = state, everywhere
+        return self._reproduced[1]
 
     def _everywhere(self) -> Iterator[Place]:
         for component in COMPONENTS:

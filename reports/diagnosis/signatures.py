@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bnspec.case import Array
-from bnspec.reports.diagnosis.evidence import Evidence, Place, dtype_of_script
+from bnspec.reports.diagnosis.evidence import Evidence, Place
 from bnspec.reports.diagnosis.features import conditioned
 from bnspec.reports.diagnosis.scripts import Script
 from bnspec.reports.diagnosis.tolerance import Laxity
@@ -71,7 +71,7 @@ def _is_single(evidence: Evidence, deviating: Sequence[Place], names: tuple[str,
 
 
 def _is_double(evidence: Evidence, place: Place) -> bool:
-    return dtype_of_script(evidence.scripts[place.script]) == "float64"
+    return evidence.dtypes[place.script] == "float64"
 
 
 def _is_narrow(values: Array) -> bool:
@@ -112,7 +112,7 @@ def _implied(evidence: Evidence, place: Place) -> Array:
         return np.zeros(0)
     weight = float(evidence.convention.batch_weight(float(layer.words["momentum"])))
     old, new = layer.arrays["running_var"].astype(np.float64), answers[2].arrays["var"].astype(np.float64)
-    unit = np.finfo(layer.arrays["running_var"].dtype).eps
+    unit = np.finfo(evidence.laxity.arithmetic or layer.arrays["running_var"].dtype).eps
     moved = (new - (1 - weight) * old) / (weight or np.inf)
     return np.where(np.abs(moved) > 4 * unit * np.abs(old) / (weight or np.inf), moved, 0.0)
 
