@@ -14,6 +14,7 @@ from bnspec.cli.runner import Options, Outcome
 from bnspec.convention import KERAS, ONNX, PAPER, TORCH, TUTORIAL, Convention
 from bnspec.implementation import Setup
 from bnspec.protocol import Message
+from bnspec.reference.bugs import shapes
 from bnspec.reference.bugs.catalogue import ALL, BUGS, bug
 from bnspec.reports.diagnosis.consequence import consequence
 from bnspec.reports.diagnosis.diagnose import diagnose
@@ -144,6 +145,12 @@ def test_a_slow_implementation_is_not_asked_for_a_cause(tmp_path: Path) -> None:
     (tmp_path / "student.py").write_text(text)
     outcome = command.diagnosed(Outcome(record), Options(in_process=True))
     assert "no cause was looked for: a call takes 0.1" in outcome.record.warnings[-1]
+
+
+def test_a_choice_that_cannot_be_measured_for_the_bug_rules_the_bug_not_out(tmp_path: Path) -> None:
+    text = shapes.source(["single-value-passes-as-it-is"], "class")
+    (found,) = diagnosed(text, tmp_path, "one_value_a_channel_is_beta_or_an_error", "one_value_a_channel_is_not_seen_in_y")
+    assert (found.bug, found.confident) == ("single-value-passes-as-it-is", True)
 
 
 def test_what_is_slow_to_import_and_quick_to_answer_is_asked_for_a_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,10 +202,13 @@ class Naming:
         return (bug for bug in self.zoo if bug.name not in self.names and self._is_one(bug, convention))
 
     def _is_one(self, bug: Bug, convention: Convention) -> bool:
-        """Whether it is a bug under this convention: one against a choice that nobody declared is a choice of its own."""
+        """Whether it is a bug under this convention: one against a choice that nobody declared is a choice of its own.
+
+        What could not be measured, since the bug itself may have spoilt it, rules nothing out.
+        """
         followed = convention.to_mapping()
         promised = all(self.declared.get(name) == _plain(choice) for name, choice in bug.only_against.items())
-        return promised and all(followed[name] == _plain(choice) for name, choice in bug.under.items())
+        return promised and all(followed[name] in (_plain(choice), "unobservable") for name, choice in bug.under.items())
 
     def _full(self, bug: Bug, component: str, convention: Convention) -> Match:
         agrees = of = 0
