@@ -6,12 +6,13 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from time import perf_counter
 
 from bnspec import __version__
+from bnspec.case import dtype_named
 from bnspec.cli.bench_entrant import Entrant, opened
 from bnspec.cli.bench_points import ROUNDS, SAMPLE, Wanted, needed, points, shape_named
 from bnspec.cli.bench_rounds import Plan, Station, timed_at
@@ -51,7 +52,7 @@ def bench(
     chosen = points(wanted)
     with ExitStack() as stack:
         entrants, refused = _opened(stack, entering, chosen, timeout, seed, screen)
-        timings = list(_timings(entrants, chosen, plan, screen)) if entrants else []
+        timings, interrupted = _collected(_timings(entrants, chosen, plan, screen) if entrants else [])
     found = Bench(
         suite=__version__,
         targets=[entrant.target for entrant in entrants],
@@ -67,7 +68,21 @@ def bench(
         refused=refused,
     )
     pages.show(found, screen, _written(found, json, report))
+    if interrupted:
+        print("bnspec: interrupted; what had been timed by then is shown and written", file=sys.stderr)
+        return COULD_NOT
     return _exit_code(found)
+
+
+def _collected(timings: Iterable[Timing]) -> tuple[list[Timing], bool]:
+    """All of them, or those that came before Ctrl-C; and whether it came."""
+    found = list[Timing]()
+    try:
+        for timing in timings:
+            found.append(timing)
+    except KeyboardInterrupt:
+        return found, True
+    return found, False
 
 
 def _plan(wanted: Wanted, seed: int) -> Plan:
@@ -118,6 +133,10 @@ def _timings(entrants: Sequence[Entrant], chosen: Sequence[Point], plan: Plan, s
 
 def _impossible(point: Point, processes: int) -> str:
     """Why a point cannot be timed on this machine; "" where it can."""
+    try:
+        dtype_named(point.dtype)
+    except TypeError as missing:
+        return str(missing)
     cpus, free = cpus_here(), available()
     if point.threads > cpus:
         return f"{point.threads} threads need as many processors; there are {cpus}"

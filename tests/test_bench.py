@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 from command_line import bnspec
 
+from bnspec.cli import bench as cli_bench
+from bnspec.cli.bench import _collected, _impossible
 from bnspec.plugs.faults import Fault
 from bnspec.plugs.memory import available, extra_bytes
 from bnspec.plugs.timed import Timed
 from bnspec.plugs.traffic import Copying
-from bnspec.reports.bench import load
+from bnspec.reports.bench import Point, Timing, load
 
 FORWARD = "    def forward(self, x, training=True):\n"
 
@@ -131,3 +134,24 @@ def test_every_byte_is_copied_however_many_threads_share_it(threads: int) -> Non
     copying = Copying(5 << 20, threads)
     assert copying.nanoseconds() > 0
     assert copying._target.all()
+
+
+def test_a_dtype_that_needs_a_package_is_left_out_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> object:
+        raise TypeError(f"{name} needs the package ml_dtypes")
+
+    point = Point(operation="forward", shape=(4, 3), dtype="bfloat16")
+    assert _impossible(point, 3) == ""
+    monkeypatch.setattr(cli_bench, "dtype_named", missing)
+    assert _impossible(point, 3) == "bfloat16 needs the package ml_dtypes"
+
+
+def test_what_was_timed_before_an_interruption_is_kept() -> None:
+    timing = Timing(target="t", point=Point(operation="forward", shape=(4, 3)), status="skipped", reason="a test")
+
+    def interrupted() -> Iterator[Timing]:
+        yield timing
+        raise KeyboardInterrupt
+
+    assert _collected(interrupted()) == ([timing], True)
+    assert _collected([timing]) == ([timing], False)
