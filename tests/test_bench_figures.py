@@ -185,3 +185,10 @@ def test_every_dtype_has_its_regimes() -> None:
 def test_a_point_says_what_it_is() -> None:
     point = msgspec.structs.replace(POINT, layout="channels_last", threads=2)
     assert str(point) == "forward (4, 3) float32, channels last in memory, 2 threads"
+
+
+def test_growth_is_drawn_over_shapes_that_differ_in_size_alone() -> None:
+    shapes = ((256, 1024), (64, 3), (4, 3), (2, 7, 4, 4), (8, 3, 2, 2))
+    found = bench(*(timing("base", point=Point(operation="forward", shape=shape)) for shape in shapes))
+    assert [one.point.shape for one in bench_plots._swept(found, "forward")] == [(4, 3), (8, 3, 2, 2), (64, 3)]
+    assert bench_plots._swept(found, "backward") == []
