@@ -36,6 +36,9 @@ from bnspec.properties.strategies import cases
 SMALL = 33
 """Values a channel, at most, in the cases of this figure."""
 
+PYTHON = (sys.executable, "-P")
+"""A Python that imports what is installed, and not the directory that it is started in, which may hold half of this project."""
+
 ROUNDS = 5
 """Turns of the two ways of asking, which share the examples; and repetitions of a command."""
 
@@ -58,10 +61,10 @@ print(record.verdict, len({row.property for row in record.results}), sum(row.exa
 """A check in a process of its own, which tells what it took."""
 
 COMMANDS = {
-    "python -c 'import bnspec'": (sys.executable, "-c", "import bnspec"),
-    "bnspec --help": (sys.executable, "-m", "bnspec.cli.main", "--help"),
+    "python -c 'import bnspec'": (*PYTHON, "-c", "import bnspec"),
+    "bnspec --help": (*PYTHON, "-m", "bnspec.cli.main", "--help"),
     "first verdict, one law of a NumPy class": (
-        *(sys.executable, "-m", "bnspec.cli.main", "check", "bnspec.reference.textbook:BatchNormWithBackward"),
+        *(*PYTHON, "-m", "bnspec.cli.main", "check", "bnspec.reference.textbook:BatchNormWithBackward"),
         *("--profile", "smoke", "--dtype", "float32", "--only", "training_output_is_exact", "--jobs", "1"),
     ),
 }
@@ -143,7 +146,7 @@ def _seconds(command: Sequence[str]) -> float:
 
 def whole(target: str, profile: str, *only: str) -> dict[str, Any]:
     """A check of float32 and float64 by one process: what came of it, its seconds, and the memory of the judge."""
-    done = subprocess.run([sys.executable, "-c", WHOLE, target, profile, *only], capture_output=True, text=True, check=True)
+    done = subprocess.run([*PYTHON, "-c", WHOLE, target, profile, *only], capture_output=True, text=True, check=True)
     verdict, laws, asked, seconds, busy, memory = done.stdout.split()
     counts = {"laws": int(laws), "cases": int(asked)}
     return {"verdict": verdict, **counts, "seconds": float(seconds), "judge busy": float(busy), "judge MiB": float(memory)}
