@@ -39,7 +39,8 @@ class Selection:
             if name in added and not deep:
                 return f"{name} is asked in the deep profile only: --profile deep"
             if name not in known | added:
-                near = get_close_matches(name, sorted(known), 3)
-                hint = f"did you mean {' or '.join(near)}?" if near else f"the chapters are {', '.join(CHAPTERS)}"
+                near = get_close_matches(name, sorted(known | added if deep else known), 3)
+                chapters = (*CHAPTERS, *DEEP_CHAPTERS) if deep else CHAPTERS
+                hint = f"did you mean {' or '.join(near)}?" if near else f"the chapters are {', '.join(chapters)}"
                 return f"there is no property or chapter {name!r}; {hint}"
         return ""
