@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from naming import STUDENT
 
 from bnspec.cli.runner import Options, run
 from bnspec.properties.budget import MIN_EXAMPLES, Patience, affordable, pace_of, reduced
@@ -91,23 +92,7 @@ def test_a_failure_may_be_made_smaller_while_there_is_time() -> None:
     assert not patience.allows({"x": 3}, hurry=True)
 
 
-EPS_IN_FLOAT32 = """
-import numpy as np
-
-class BatchNorm:
-    def __init__(self, num_features, eps=1e-5, momentum=0.1):
-        self.gamma, self.beta = np.ones(num_features), np.zeros(num_features)
-        self.running_mean, self.running_var = np.zeros(num_features), np.ones(num_features)
-        self.eps, self.momentum = float(np.float32(eps)), momentum
-
-    def forward(self, x, training=True):
-        mean, var = self.running_mean, self.running_var
-        if training:
-            mean, var = x.mean(0), x.var(0)
-            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean
-            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * var
-        return self.gamma * (x - mean) / np.sqrt(var + self.eps) + self.beta
-"""
+EPS_IN_FLOAT32 = STUDENT.replace("= momentum, eps\n", "= momentum, float(np.float32(eps))\n")
 
 KNOWN = """
 [[deviation]]

@@ -18,15 +18,14 @@ USUAL_START = (0.0, 1.0)
 
 def unusual(convention: Convention, declared: Collection[str] = ()) -> list[str]:
     """One sentence for each choice of `convention` that is not in `declared` and that hardly any framework shares."""
-    spoken = {name: sentence for name, sentence in _sentences(convention) if name not in declared}
-    return [f"unusual convention: {sentence}" for sentence in spoken.values()]
+    return [f"unusual convention: {sentence}" for name, sentence in _sentences(convention) if name not in declared]
 
 
 def _sentences(convention: Convention) -> Iterator[tuple[str, str]]:
     """(field, sentence) of everything unusual; where a start is corrected for it is not itself unusual."""
     weight = _default_weight(convention)
     if convention.debias == "zero":
-        yield "debias", "running statistics start at 0 and are divided by 1 - keep^step, as Haiku's are"
+        yield "debias", "running statistics are corrected for their start: divided by 1 - keep^step, as Haiku's are"
     elif convention.debias == "first":
         yield "debias", "the first batch's statistics are copied into the running ones, whatever momentum says"
     elif convention.momentum_weighs == "cumulative":
