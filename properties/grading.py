@@ -20,6 +20,9 @@ from bnspec.properties.stage import Tally, current
 WRONG = "F"
 """The grade of answers that keep no bound."""
 
+EDGES = ("edge",)
+"""What a failure at an edge is about: the usual cases were asked before it, and say nothing."""
+
 
 def judge_golden(bn: Subject, scope: str) -> None:
     """Ask all fixed cases, judge one of `PARTS` of each, and grade them. The clearest wrong one is the failure.
@@ -38,7 +41,9 @@ def judge_golden(bn: Subject, scope: str) -> None:
     stage.tally.examples += judged - 1
     stage.tally.grade = found.grade
     if found.clearest is not None:
-        raise found.clearest[1]
+        recipe, wrong = found.clearest
+        stage.tally.about = EDGES if CHAPTER_OF[recipe.name] == "edges" else ()
+        raise wrong
 
 
 @dataclass

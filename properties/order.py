@@ -11,19 +11,23 @@ from bnspec.properties.laws import Law
 Item = TypeVar("Item")
 
 
-def in_rounds(items: Sequence[Item], place: Callable[[Item], tuple[int, int]]) -> list[Item]:
-    """The first law of every chapter in all dtypes, then dtype by dtype every chapter's second, third, and so on.
+UNFIXED = ("layouts", "edge_cases", "lifecycle", "purity")
+"""Chapters about what fixed cases hold little of. These are asked before all else, so what is left for others to see is here."""
+
+
+def in_rounds(items: Sequence[Item], place: Callable[[Item], tuple[int, int]], early: Collection[int] = ()) -> list[Item]:
+    """Dtype by dtype, the first law of every chapter, then every chapter's second, and so on; in the first dtype, `early` chapters
+    to their end before the others.
 
     `place` says (dtype, chapter). Chapters begin with their strongest laws, which see every mistake that is theirs; so two laws
-    that it breaks come sooner than when each chapter is asked to its end, and those of the last chapters, and of a mistake that
-    only one dtype shows, much sooner.
+    that it breaks come sooner than when each chapter is asked to its end, and those of the last chapters much sooner.
     """
     met: Counter[tuple[int, int]] = Counter()
     turns = []
     for item in items:
         dtype, chapter = place(item)
         turn = met[dtype, chapter]
-        turns.append((turn > 0, dtype, turn, chapter))
+        turns.append((dtype > 0 or chapter not in early, dtype, turn, chapter))
         met[dtype, chapter] += 1
     return [items[at] for at in sorted(range(len(items)), key=turns.__getitem__)]
 

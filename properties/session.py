@@ -23,7 +23,7 @@ from bnspec.properties.blocks import Block, blocks_of, share_of
 from bnspec.properties.budget import GOLDEN, Clock, Patience, affordable, pace_of, reduced
 from bnspec.properties.drawing import Remembered, only_from_the_seed, settings_of
 from bnspec.properties.laws import CHAPTERS, DEEP_CHAPTERS, Law
-from bnspec.properties.order import golden_first, in_rounds, kindred_first
+from bnspec.properties.order import UNFIXED, golden_first, in_rounds, kindred_first
 from bnspec.properties.outcomes import settle
 from bnspec.properties.rows import Row
 from bnspec.properties.stage import Declined, Refused, Stage, current, on_stage
@@ -178,7 +178,8 @@ class Session:
         items[:] = [item for item in items if (law := _law(item)) is None or self._asks(law, _dtype(item))]
         items.sort(key=self._place)
         if self.campaign:
-            items[:] = golden_first(sorted(in_rounds(items, self._place), key=_is_advice), _law)
+            early = [CHAPTERS.index(chapter) for chapter in UNFIXED]
+            items[:] = golden_first(sorted(in_rounds(items, self._place, early), key=_is_advice), _law)
         if self.afforded is None:
             self.afforded = affordable(self.examples, len({_law(item) for item in items}), self.pace)
         if slow := reduced(self.examples, self.afforded, self.pace):
@@ -262,7 +263,8 @@ class Session:
             return
         items = item.session.items
         settled = items.index(item) + 2
-        items[settled:] = kindred_first(items[settled:], row.against, _against)
+        about = self.stage(item).tally.about or row.against
+        items[settled:] = golden_first(kindred_first(items[settled:], about, _against), _law)
 
     def pytest_unconfigure(self) -> None:
         """Let the implementation go, unless another session is to ask it next."""

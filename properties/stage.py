@@ -34,6 +34,7 @@ class Tally:
     told          the current example could have told right from wrong
     cut           the run was out of time before all cases were asked
     grade         what the answers to the fixed cases are worth, by accuracy; "" where these were not asked
+    about         which mistakes the failure is about, where that is told more narrowly than by its law
     failure       the latest failure;  latest: what the latest case came to, the failure itself or words
     """
 
@@ -49,6 +50,7 @@ class Tally:
     told: bool = False
     cut: bool = False
     grade: str = ""
+    about: tuple[str, ...] = ()
     failure: BaseException | None = None
     latest: BaseException | str = ""
 

@@ -27,6 +27,26 @@ def test_running_statistics_move_by_one_exact_step(bn: Subject, case: Case) -> N
     assert_near(bn.train(case), train_truth(case), "running_mean", "running_var")
 
 
+@law(
+    "train",
+    "running",
+    against="inconsistent convention, running start, wrong declaration, Bessel, momentum, rank",
+    share=0.01,
+    parts=1,
+)
+@given(st.none())
+def test_the_convention_is_of_one_piece(bn: Subject, nothing: None) -> None:
+    """Required. One convention holds for the mean and the variance, every number of values, rank and dtype, and any order of calls.
+
+    Which one is free, but it must be one; and where one is declared, it must be that. Asked anew here, in more ways than were
+    needed to find it: `bnspec identify` shows the evidence.
+    """
+    found = identify(bn.link, bn.declared, ("float32", "float64"), bn.weights)
+    seen()
+    if found.contradictions:
+        reject("convention", None, "\n".join(found.contradictions[:4]))
+
+
 @law("train", "running", against="momentum, debias, running update, lifecycle", share=0.2)
 @given(case=cases(max_values=16), steps=st.integers(2, 6))
 def test_running_averages_follow_the_closed_form(bn: Subject, case: Case, steps: int) -> None:
@@ -104,17 +124,3 @@ def test_training_output_knows_nothing_of_momentum(bn: Subject, case: Case) -> N
     """Recommended. Momentum is for the running statistics: another one gives the same bits of y."""
     other = case.replace(momentum=current().convention.argument(0.625))
     assert_same(bn.train(other), bn.train(case), "y", case)
-
-
-@law("train", "running", against="inconsistent convention, wrong declaration, Bessel, momentum", share=0.01, parts=1)
-@given(st.none())
-def test_the_convention_is_of_one_piece(bn: Subject, nothing: None) -> None:
-    """Required. One convention holds for the mean and the variance, every number of values, rank and dtype, and any order of calls.
-
-    Which one is free, but it must be one; and where one is declared, it must be that. Asked anew here, in more ways than were
-    needed to find it: `bnspec identify` shows the evidence.
-    """
-    found = identify(bn.link, bn.declared, ("float32", "float64"), bn.weights)
-    seen()
-    if found.contradictions:
-        reject("convention", None, "\n".join(found.contradictions[:4]))
