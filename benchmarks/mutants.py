@@ -3,7 +3,7 @@
     python benchmarks/mutants.py [--only exact] [--out DIR]       (needs cosmic-ray; half an hour of one core each)
 
 Works on a copy in DIR, by default a temporary one; with --out a run that was ended goes on where it was. Prints the changes that
-no test noticed.
+no test noticed, but for those that harmless.toml explains. Exits with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -15,10 +15,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
+import msgspec
+
 ROOT = Path(__file__).resolve().parents[1]
+
+HARMLESS = Path(__file__).with_name("harmless.toml")
+"""Changes that change no answer, each with its reason."""
 
 PARTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "judge": (("bnspec/comparing.py", "bnspec/properties/judge.py"), ("test_judge_edges.py", "test_judge.py")),
@@ -71,13 +78,36 @@ def run(part: str, place: Path) -> None:
     _command(place, "cosmic-ray", "exec", config, session)
 
 
-def survivors(part: str, place: Path) -> Iterator[str]:
-    """The changes that no test noticed, as diffs, and how many changes there were."""
+@dataclass(frozen=True)
+class Harmless:
+    """A change that changes no answer: of a line in a file (a glob), whatever it becomes or one of these, and why."""
+
+    file: str
+    line: str
+    why: str
+    becomes: tuple[str, ...] = ()
+
+    def explains(self, path: str, diff: str) -> bool:
+        """Whether this is the change of a diff."""
+        old, new = ([line[1:] for line in diff.splitlines() if line[:1] == sign and line[:3] != sign * 3] for sign in "-+")
+        is_line = fnmatch(Path(path).name, self.file) and any(self.line in line for line in old)
+        return is_line and (not self.becomes or any(part in line for part in self.becomes for line in new))
+
+
+def harmless() -> list[Harmless]:
+    """All that are known."""
+    return msgspec.toml.decode(HARMLESS.read_bytes(), type=dict[str, list[Harmless]])["harmless"]
+
+
+def told(part: str, place: Path) -> tuple[Sequence[str], str]:
+    """The changes of a part that no test noticed and nothing explains, as diffs; and how many there were of each kind."""
     lines = _command(place, "cosmic-ray", "dump", place / f"{part}.sqlite").splitlines()
-    results = [result for _, result in map(json.loads, lines) if result and result["worker_outcome"] == "normal"]
-    lived = [result for result in results if result["test_outcome"] == "survived"]
-    yield from (result["diff"] for result in lived)
-    yield f"{part}: {len(lived)} of {len(results)} changes were not noticed"
+    done = [(item, result) for item, result in map(json.loads, lines) if result and result["worker_outcome"] == "normal"]
+    lived = [(item["mutations"][0]["module_path"], result["diff"]) for item, result in done if result["test_outcome"] == "survived"]
+    known = harmless()
+    left = [diff for path, diff in lived if not any(one.explains(path, diff) for one in known)]
+    counts = f"{len(done) - len(lived)} noticed, {len(lived) - len(left)} harmless, {len(left)} neither"
+    return left, f"{part}: {len(done)} changes: {counts}"
 
 
 def _command(place: Path, *words: str | Path) -> str:
@@ -94,11 +124,15 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=PARTS, default=[])
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="where the copy and what is done are kept")
     arguments = parser.parse_args()
+    left: list[str] = []
     with tempfile.TemporaryDirectory() as passing:
         place = copied((arguments.out or Path(passing)).resolve())
         for part in arguments.only or PARTS:
             run(part, place)
-            print("\n".join(survivors(part, place)), flush=True)
+            unnoticed, counts = told(part, place)
+            left += unnoticed
+            print(*unnoticed, counts, sep="\n", flush=True)
+    sys.exit(bool(left))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from trials import ARITHMETICS, cases, plain_case
 
 from bnspec import bounds, exact
 from bnspec.bounds_scalars import FORMATS, growth, rounding
-from bnspec.case import Array
+from bnspec.case import Array, Case
 from bnspec.convention import TORCH
 
 STABLE = [name for name in STATISTICS if name not in UNSTABLE]
@@ -116,6 +116,14 @@ def test_half_statistics_are_h_but_not_b() -> None:
         under_b = worst_training("float16", "float32", "B", seed=8, narrow=True)
     assert max(worst for (output, stable), worst in under_h.items() if stable and output in ("y", "dgamma", "dx")) <= 1
     assert under_b["y", True] > 2
+
+
+def test_bounds_beyond_the_range_are_infinite_without_a_word() -> None:
+    far = {"gamma": np.full(1, 1e308), "beta": np.zeros(1), "running_mean": np.zeros(1), "running_var": np.full(1, 1e-300)}
+    case = Case(np.full((4, 1), 1e300), **far, eps=1e-300, momentum=0.1, dy=np.full((4, 1), 1e308))
+    with np.errstate(all="raise"):
+        limits = [bounds.infer_bounds(case, exact.infer(case)), bounds.train_bounds(case, exact.train(case), TORCH)]
+    assert [np.isinf(limit.y).all() for limit in limits] == [True, True]
 
 
 def test_the_grades_contain_one_another() -> None:
