@@ -45,6 +45,15 @@ def test_a_file_in_each_shape_answers_as_its_steps_do(shape: str, worn: tuple[st
     assert not damaged(make, batch_norm_with(*worn), Question("any", eps=1.0), convention) - {"purity"}
 
 
+@pytest.mark.parametrize("shape", bug("rs-init-var-zero").shapes)
+def test_a_wrong_start_is_wrong_in_every_shape(shape: str, tmp_path: Path) -> None:
+    implementation = bound(shapes.source(["rs-init-var-zero"], shape), shape, tmp_path)
+    setup = replace(Setup.of(Question("any").case(0)), running_mean=None, running_var=None)
+    mean, var = implementation.layer(setup).running()
+    assert not np.any(mean)
+    assert not np.any(var)
+
+
 def test_a_file_with_any_bug_in_it_says_so_and_compiles() -> None:
     for one in ALL:
         for shape in one.shapes:

@@ -40,13 +40,12 @@ class BatchNorm(torch.nn.Module):
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = CONVENTION.momentum_default) -> None:
         super().__init__()
-        start_mean, start_var = CONVENTION.running_start
         self.eps, self.momentum = eps, momentum
+        self.steps = Steps(Setup(None, None, None, None, eps, momentum, "float64", 1, 2, num_features), CONVENTION)
         self.weight = torch.nn.Parameter(torch.ones(num_features))
         self.bias = torch.nn.Parameter(torch.zeros(num_features))
-        self.register_buffer("running_mean", torch.full((num_features,), start_mean))
-        self.register_buffer("running_var", torch.full((num_features,), start_var))
-        self.steps = Steps(Setup(None, None, None, None, eps, momentum, "float64", 1, 2, num_features), CONVENTION)
+        for name, start in zip(("running_mean", "running_var"), self.steps.state(), strict=True):
+            self.register_buffer(name, torch.tensor(start, dtype=self.weight.dtype))
 
     def forward(self, x: Any) -> Any:
         """y for x; in training the buffers move."""
