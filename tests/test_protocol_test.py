@@ -89,7 +89,7 @@ def test_one_sentence_for_each_mistake(sentence: str, tmp_path: Path, nursery: N
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ("#!/bin/sh\nexit 3\n", "the program has a reply to start that does not come; it exited with code 3"),
+        ("#!/bin/sh\nread request\nexit 3\n", "the program has a reply to start that does not come; it exited with code 3"),
         ("#!/bin/sh\nexec sleep 60\n", "the program has a reply to start that does not come within 0.3 s"),
         (
             "#!/bin/sh\necho bnspec-protocol 1\necho Hello, world\nsleep 60\n",
