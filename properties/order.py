@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 UNFIXED = ("layouts", "edge_cases", "lifecycle", "purity")
-"""Chapters about what fixed cases hold little of. These are asked before all else, so what is left for others to see is here."""
+"""Chapters about what the fixed cases hold little of: a campaign asks those cases first, and goes on with these."""
 
 
 def in_rounds(items: Sequence[Item], place: Callable[[Item], tuple[int, int]], early: Collection[int] = ()) -> list[Item]:

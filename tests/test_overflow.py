@@ -65,7 +65,7 @@ def test_an_empty_batch_is_judged_by_its_state() -> None:
     empty = inference(running_var=1.0, gamma=QUARTER / 3, eps=1e-9).replace(x=np.zeros((0, 1)), dy=np.zeros((0, 1)))
     assert not may_overflow(empty, arithmetic="float32")
     assert may_overflow(empty.replace(running_var=np.zeros(1)), arithmetic="float32")
-    assert may_overflow(empty.replace(running_mean=np.full(1, 2 * QUARTER**0.5)), arithmetic="float32")
+    assert may_overflow(empty.replace(running_mean=np.full(1, 2 * QUARTER**0.5), gamma=np.ones(1)), arithmetic="float32")
 
 
 def test_one_channel_is_enough() -> None:
