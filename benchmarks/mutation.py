@@ -5,7 +5,8 @@
 Bugs are asked in campaign mode (the second property that fails ends the run), seed by seed in another shape, and once to the
 end in float32, so that the table knows all the laws that catch them. What is correct is asked to the end at every seed;
 the fixed cases, which are the same at every seed, at the first alone. Runs are kept in DIR as they end, and not repeated unless
-the code of bnspec changes. Writes DIR/mutation.json and DIR/mutation.md.
+the code of bnspec changes. They share fork servers, so that the start of Python and the import of NumPy or torch are in hardly
+any figure. Writes DIR/mutation.json and DIR/mutation.md.
 Exits with 1 if a bug got through under some seed, or something correct did not come out conformant.
 """
 
@@ -17,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from multiprocessing import get_context
@@ -35,6 +36,7 @@ from bnspec.case import HALF_DTYPES
 from bnspec.cli.naming import causes
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import Options, environment, run
+from bnspec.plugs.nurseries import kept_nurseries
 from bnspec.properties.catalogue import VERSION, all_laws
 from bnspec.properties.session import ENOUGH
 from bnspec.reference.bugs import catalogue as bugs
@@ -63,6 +65,10 @@ JUDGING = (bnspec, properties, reference, diagnosis)
 
 CORRECT = sorted(path for path in Path(str(correct.__file__)).parent.glob("*.py") if path.stem != "__init__")
 """The files of correct code."""
+
+
+PROCESS = ExitStack()
+"""What lasts as long as the process."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ def asked(task: Task) -> Run:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()), Progress(Console(file=StringIO()), target) as progress:
             record = run(target, options, progress).record
         took = perf_counter() - started
-        asks = task.complete or task.seed < len(shapes.FILES)
+        asks = task.complete or 0 < task.seed < len(shapes.FILES)  # in each shape once
         found = causes(record, options) if asks and record.verdict == "nonconformant" else None
     advice = bool(task.bug) and not REQUIRED.intersection(bugs.bug(task.subject).laws)
     wrong = [row for row in failures(record.results) if row.level == "required" or advice]
@@ -177,12 +183,17 @@ def ask_all(wanted: Sequence[Task], kept: Kept, jobs: int) -> list[Run]:
     """The runs of all tasks in order; those that are kept are not repeated."""
     have = {(done.subject, done.shape, done.seed, done.complete) for done in kept.runs}
     left = [task for task in wanted if task.key not in have]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_keep_nurseries) as pool:
         futures = [pool.submit(asked, task) for task in left]
         for future in track(as_completed(futures), "asking", len(futures), console=Console(stderr=True), transient=True):
             kept.add(future.result())
     known = {(done.subject, done.shape, done.seed, done.complete): done for done in kept.runs}
     return [known[task.key] for task in wanted]
+
+
+def _keep_nurseries() -> None:
+    """One fork server for all runs of this process, which ends with it."""
+    PROCESS.enter_context(kept_nurseries())
 
 
 def code_digest() -> str:

@@ -8,6 +8,7 @@ from bnspec.cli.naming import diagnosed
 from bnspec.cli.progress import Progress
 from bnspec.cli.runner import Options, Outcome
 from bnspec.cli.ways import run_side_by_side
+from bnspec.plugs.nurseries import kept_nurseries
 from bnspec.reports import mutation
 
 
@@ -16,7 +17,8 @@ def asked(target: str, options: Options, progress: Progress, jobs: int, *, apart
 
     apart   never in this process, also where one process is enough: it belongs to somebody else
     """
-    return completed(run_side_by_side(target, options, progress, jobs, apart=apart), options)
+    with kept_nurseries():
+        return completed(run_side_by_side(target, options, progress, jobs, apart=apart), options)
 
 
 def completed(outcome: Outcome, options: Options) -> Outcome:

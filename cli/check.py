@@ -20,6 +20,7 @@ from bnspec.cli.selection import Selection
 from bnspec.cli.told import NOTHING, Told
 from bnspec.cli.ways import Ask, NoCluster, asking
 from bnspec.convention import BadConvention
+from bnspec.plugs.nurseries import kept_nurseries
 from bnspec.properties.drawing import REDIS, without_password
 from bnspec.properties.outcomes import OUR_FAULT
 from bnspec.properties.session import declared_choices
@@ -95,7 +96,7 @@ def _ask(ask: Ask, target: str, options: Options, records: list[Record], outputs
         records.append(unasked(target, options, why))
         return Outcome(records[-1])
     try:
-        with Progress(Screen(), target) as progress:
+        with Progress(Screen(), target) as progress, kept_nurseries():
             outcome = ask(len(records), progress)
             outcome = completed(outcome, options)
     except Exception as ours:

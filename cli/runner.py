@@ -185,6 +185,7 @@ class _Named:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         config.pluginmanager.register(self.session, "bnspec-session")
+        config.option.tbstyle = "no"  # nobody is shown the tracebacks, for which pytest would parse the files again
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Say so in the rows that were not asked for it."""

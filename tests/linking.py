@@ -68,6 +68,17 @@ def gone(pids: list[int]) -> bool:
     return False
 
 
+def nurseries() -> list[int]:
+    """The fork servers of this process; their forks have the same command line."""
+    mine = [int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
+    return [pid for pid in mine if alive(pid) and "bnspec.plugs.nursery" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+def daemons(desk: Path) -> list[int]:
+    """The process ids that daemons have written down."""
+    return [int(line) for line in (desk / "daemons").read_text().split()]
+
+
 def children_of(pid: int) -> list[int]:
     """Its descendants, itself included."""
     found = [pid]

@@ -12,7 +12,7 @@ from pathlib import Path
 import faults
 import pytest
 from command_line import COMMAND
-from linking import BAD, X, alive, case, child, children_of, contents, fault_of, gone, right
+from linking import BAD, X, alive, case, child, children_of, contents, daemons, fault_of, gone, nurseries, right
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="children are forked, and /proc is read")
 
@@ -33,8 +33,7 @@ def test_close_leaves_no_process(deed: str) -> None:
 def test_orphans_are_ended_when_their_child_crashes() -> None:
     with child("orphans") as link:
         fault_of(link, case(BAD))
-        nursery = [pid for pid in children_of(os.getpid()) if "bnspec.plugs.nursery" in Path(f"/proc/{pid}/cmdline").read_text()]
-        assert len(children_of(nursery[-1])) == 1
+        assert len(children_of(nurseries()[-1])) == 1
 
 
 @pytest.mark.parametrize("ending", ["crash", "close"])
@@ -48,11 +47,6 @@ def test_daemons_in_sessions_of_their_own_are_ended_too(ending: str, tmp_path: P
             link.ask(case(BAD))
             assert all(map(alive, daemons(tmp_path)))
     assert gone(daemons(tmp_path))
-
-
-def daemons(desk: Path) -> list[int]:
-    """The process ids that daemons have written down."""
-    return [int(line) for line in (desk / "daemons").read_text().split()]
 
 
 PARENT = """

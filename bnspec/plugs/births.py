@@ -83,9 +83,15 @@ class Ending:
 
 
 class Nursery:
-    """A running fork server."""
+    """A running fork server.
+
+    imported      what it was told to import: its forks find that imported too
+    environment   what it was started with: its children start with the same
+    """
 
     def __init__(self) -> None:
+        self.imported: set[str] = set()
+        self.environment = dict(os.environ)
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -103,6 +109,7 @@ class Nursery:
         """A new child: a fork that does a job once the modules are imported, or a program; `stdout` asks for its output too."""
         ours, theirs = _pipes(3 if stdout else 2)
         order = {"do": "birth", "job": job, "preload": preload, "argv": argv}
+        self.imported.update(preload)
         try:
             pid = int(self._order(order, theirs)["pid"])
         finally:
@@ -119,6 +126,10 @@ class Nursery:
     def reap(self, pid: int) -> Ending:
         """How a child ended whose channel has ended."""
         return Ending(**self._order({"do": "reap", "pid": pid}, limit=REAP_LIMIT))
+
+    def clear(self) -> None:
+        """End every child that is left, so that the next one has the nursery to itself."""
+        self._order({"do": "clear"}, limit=FAREWELL)
 
     def close(self) -> None:
         """End the nursery and every child that is left. One that is stuck in an import is killed, and its children with it."""

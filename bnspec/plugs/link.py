@@ -7,6 +7,7 @@ with open_link("mybn.py:BatchNorm") as link:
 from __future__ import annotations
 
 import bdb
+import contextlib
 import io
 import json
 import os
@@ -24,6 +25,7 @@ from bnspec.plugs.faults import BudgetSpent, Fault, deliver, refusal_in
 from bnspec.plugs.program import Program, command_of
 from bnspec.plugs.ration import Outcome
 from bnspec.plugs.remote import Remote
+from bnspec.plugs.target import parse
 from bnspec.plugs.worker import WHERE, Job, find_loader
 from bnspec.protocol import VERSION, Message, encode, receive
 from bnspec.servant import Servant
@@ -129,7 +131,7 @@ class Child(Remote, Link):
         self._job = Job(target=target, loader=loader, path=importable(), directory=str(Path.cwd()), trying=True)
         self._preload = (*preload, *OWN_MODULES)
         self._kind = kind
-        super().__init__(timeout=timeout, asks_where=WHERE)
+        super().__init__(timeout=timeout, asks_where=WHERE, preload=self._preload)
 
     def _open(self) -> Outcome:
         outcome = super()._open()
@@ -161,8 +163,17 @@ def open_link(target: str, *, in_process: bool = False, timeout: float = 10.0) -
     if command := command_of(target):
         return Program(command, timeout=timeout)
     root = re.split(r"[.:/]", target)[0]
-    preload = ("numpy", root) if root in PRELOADED else ("numpy",)
-    return Child(target, timeout=timeout, preload=preload, kind="spawn" if root in NEVER_FORKED else "fork")
+    preload = [name for name in PRELOADED if name == root or _imports(target, name)]
+    return Child(target, timeout=timeout, preload=("numpy", *preload), kind="spawn" if root in NEVER_FORKED else "fork")
+
+
+def _imports(target: str, framework: str) -> bool:
+    """Whether the target is a Python file with a line, outside of functions, that imports the framework."""
+    with contextlib.suppress(OSError, ValueError, TargetError):
+        file = Path(parse(target).place)
+        if file.suffix == ".py" and file.is_file():
+            return re.search(rf"^(import|from) +{framework}\b", file.read_text(encoding="utf-8"), re.MULTILINE) is not None
+    return False
 
 
 def importable() -> list[str]:

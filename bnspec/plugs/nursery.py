@@ -6,6 +6,7 @@ and answers are lines of JSON on a socket, and descriptors travel beside them:
     {"do": "birth", "preload": [...], "argv": [...] or null, "job": {...}}  and 2 or 3 descriptors   ->  {"pid": 4711}
     {"do": "drain", "pid": 4711}  and 1 descriptor                                                   ->  {}
     {"do": "reap", "pid": 4711}                                        ->  {"code": -11, "words": "...", "lingered": false}
+    {"do": "clear"}                                                                                  ->  {}
 
 When the socket ends, so do all children with all of theirs, and then the nursery. It has one thread, and imports none of the user's
 code: that is what makes forking it safe. On Linux it inherits what its children leave behind in sessions of their own, and ends
@@ -72,11 +73,7 @@ class Nursery:
             order, descriptors = received
             answer = getattr(self, f"_{order['do']}")(order, descriptors)
             self.judge.sendall(json.dumps(answer).encode() + b"\n")
-        for pid in self.wards:
-            kill_group(pid)
-            os.waitpid(pid, 0)
-        self.wards.clear()
-        self._end_strays()
+        self._clear()
 
     def _next_order(self) -> tuple[dict[str, Any], list[int]] | None:
         """The next order with its descriptors, listening to the children meanwhile; None when the judge is gone."""
@@ -136,6 +133,17 @@ class Nursery:
             os.close(ear)
         self._end_strays()
         return {"code": os.waitstatus_to_exitcode(status), "words": ward.words.decode(errors="replace"), "lingered": lingered}
+
+    def _clear(self, *_: object) -> dict[str, Any]:
+        """End all children with all of theirs, and forget what they said."""
+        for ward in self.wards.values():
+            kill_group(ward.pid)
+            os.waitpid(ward.pid, 0)
+            for ear in ward.ears:
+                os.close(ear)
+        self.wards.clear()
+        self._end_strays()
+        return {}
 
     def _await_end(self, pid: int) -> int | None:
         """The status of a child that ends within `GRACE`; it is listened to meanwhile, since it may want to be heard first."""

@@ -10,6 +10,7 @@ from typing import Self
 
 from bnspec.plugs.births import Ending, Living, Nursery, NurseryDied
 from bnspec.plugs.faults import BudgetSpent, Fault, deliver, opening, refusal_in
+from bnspec.plugs.nurseries import dismissed, engaged
 from bnspec.plugs.ration import Budget, Memory, Outcome, Pace, Packet
 from bnspec.plugs.watchdog import Watchdog
 from bnspec.protocol import VERSION, BadMessage, Message, receive, room
@@ -41,9 +42,9 @@ class Remote(ABC):
     ending    how the latest process that ended did so
     """
 
-    def __init__(self, *, timeout: float, asks_where: signal.Signals | None) -> None:
+    def __init__(self, *, timeout: float, asks_where: signal.Signals | None, preload: Sequence[str] = ()) -> None:
         self._timeout = timeout
-        self._nursery = Nursery()
+        self._nursery = engaged(preload)
         self._watchdog = Watchdog(asks_where)
         self._living: Living | None = None
         self._memory = Memory()
@@ -92,7 +93,7 @@ class Remote(ABC):
             self._living.hang_up()
             self._living = None
         self._watchdog.close()
-        self._nursery.close()
+        dismissed(self._nursery)
 
     def __enter__(self) -> Self:
         return self
