@@ -183,6 +183,7 @@ def test_growth_is_infinite_where_roundings_add_up_to_everything() -> None:
 
 def test_informative_means_a_tenth() -> None:
     assert bounds.informative([0.1, 0.11, np.inf, 0.0], [1.0, -1.0, 5.0, 0.0]).tolist() == [True, False, False, True]
+    assert bounds.informative([0.3, 0.03], [3.0, -0.3]).tolist() == [True, True]
 
 
 def test_the_conformance_limit_follows_the_dtype() -> None:

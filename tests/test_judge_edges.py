@@ -11,6 +11,7 @@ import pytest
 
 from bnspec.bounds_scalars import FORMATS
 from bnspec.case import Array, Case
+from bnspec.comparing import compared
 from bnspec.convention import Convention
 from bnspec.plugs.subject import Answer, Subject
 from bnspec.properties.judge import Deviation, Finding, judge, train_truth
@@ -73,3 +74,46 @@ def test_without_a_word_the_first_step_is_meant() -> None:
     with on_stage(Stage(subject=cast(Subject, SimpleNamespace(convention=average, ghost=0)))):
         truth = train_truth(CASE)
     assert truth.value("running_mean") == [2.0]
+
+
+def test_groups_that_are_normalized_apart_have_truths_of_their_own() -> None:
+    """Each value alone is its own mean."""
+    with on_stage(Stage(subject=cast(Subject, SimpleNamespace(convention=Convention(), ghost=1)))):
+        truth = train_truth(CASE)
+    assert truth.value("y").tolist() == [[1.0], [1.0]]
+
+
+def test_every_new_worst_case_is_a_step_of_the_climb(stage: Stage) -> None:
+    stage.tally.examples, stage.tally.declined = 7, 2
+    for error in (0.0, 0.5, 0.25, 0.5, 0.75):
+        judge(Answer(CASE.x), "y", np.full((2, 1), error), np.zeros((2, 1)), np.ones((2, 1)), case=CASE)
+    assert stage.tally.climb == [(6, 0.5), (6, 0.75)]
+    assert stage.tally.worst is None, "the worst case is kept in deep runs alone"
+
+
+def test_a_deep_run_keeps_the_worst_case(stage: Stage) -> None:
+    stage.deep = True
+    for error in (0.5, 0.25):
+        judge(Answer(CASE.x), "y", np.array([[0.0], [error]]), np.zeros((2, 1)), np.ones((2, 1)), case=CASE)
+    assert isinstance(stage.tally.worst, Finding)
+    assert (stage.tally.worst.index, stage.tally.worst.ratio) == ((1, 0), 0.5)
+
+
+@pytest.mark.parametrize(("m", "is_kept"), [(1, True), (512, True), (513, False)])
+def test_a_deep_run_keeps_no_large_case(m: int, is_kept: bool, stage: Stage) -> None:
+    stage.deep = True
+    case = CASE.replace(x=np.ones((m, 1), np.float32))
+    judge(Answer(case.x), "y", np.full((m, 1), 0.5), np.zeros((m, 1)), np.ones((m, 1)), case=case)
+    assert (stage.tally.worst is not None) == is_kept
+
+
+def test_nothing_but_the_tolerance_is_allowed_where_nothing_else_is_said() -> None:
+    one = np.ones(1)
+    error, tolerance, ratio = compared(one, one, one / 2, "float32")
+    assert (error, tolerance, ratio) == (0.0, 0.5, 0.0)
+
+
+def test_infinities_are_compared_in_silence() -> None:
+    infinite = np.full((2, 1), np.inf)
+    with np.errstate(all="raise"):
+        judge(Answer(CASE.x), "y", infinite, infinite, np.zeros((2, 1)), case=CASE)

@@ -73,3 +73,21 @@ def test_repeated_updates_stay_within_the_accumulated_bound(name: str, momentum:
         limit = bounds.repeated_running_bound(local, convention, momentum, "float32")
         shares.append(abs(float(Fraction(float(got[step - 1])) - state)) / float(limit[0]))
     assert 0.001 < max(shares) <= 1
+
+
+def test_without_a_word_the_first_step_is_meant() -> None:
+    average = SCHEDULES["cumulative"]
+    case = plain_case(np.array([[1.0], [3.0]]), running_mean=np.array([7.0]))
+    true = exact.train(case, average)
+    first, second = (bounds.train_bounds(case, true, average, step=step).running_mean for step in (1, 2))
+    assert bounds.train_bounds(case, true, average).running_mean == first != second
+    local = [np.ones(1)] * 3
+    third = 1 + 2 / 3 * (1 + 1 / 2)
+    assert bounds.repeated_running_bound(local, average, 0.1, "float64")[0] == pytest.approx(third)
+
+
+def test_the_running_variance_of_one_value_a_channel_has_no_factor() -> None:
+    case = plain_case(np.array([[3.0]]))
+    kinds = Convention(running_var="unbiased"), Convention(running_var="biased")
+    unbiased, biased = (bounds.train_bounds(case, exact.train(case, kind), kind).running_var for kind in kinds)
+    assert unbiased == biased
