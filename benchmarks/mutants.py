@@ -29,7 +29,7 @@ HARMLESS = Path(__file__).with_name("harmless.toml")
 
 PARTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "judge": (("bnspec/comparing.py", "bnspec/properties/judge.py"), ("test_judge_edges.py", "test_judge.py")),
-    "exact": (("bnspec/exact.py", "bnspec/integers.py", "bnspec/rounding.py"), ("test_exact.py",)),
+    "exact": (("bnspec/exact.py", "bnspec/integers.py", "bnspec/rounding.py"), ("test_rounding.py", "test_exact.py")),
     "bounds": (
         ("bnspec/bounds.py", "bnspec/bounds_forward.py", "bnspec/bounds_backward.py"),
         ("test_pinned_bounds.py", "test_overflow.py", "test_running_bounds.py", "test_bounds.py"),

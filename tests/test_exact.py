@@ -169,6 +169,11 @@ def test_a_negative_running_variance_is_refused_only_where_it_normalizes() -> No
         exact.infer(case)
 
 
+def test_without_a_word_the_first_step_is_meant() -> None:
+    average = Convention(momentum_weighs="cumulative")
+    assert exact.train(case_of([[1.0], [3.0]], eps=1.0), average).running_mean == 2.0
+
+
 def test_the_engine_follows_size_and_range() -> None:
     small, big = large(100, 10, "float64", 1), large(1001, 1, "float64", 1)
     assert exact.train(small).roundoff == exact.infer(small).roundoff == integers.PAIR_ROUNDOFF
