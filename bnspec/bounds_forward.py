@@ -140,9 +140,7 @@ def running_mean_error(case: Case, exact: Exact, error: StatisticsError, weights
     return running_error(np.abs(exact.mean), error.mean, case.running_mean, weights, k, extra=0.0, roundoff=exact.roundoff)
 
 
-def running_var_error(
-    case: Case, exact: Exact, error: StatisticsError, weights: Averaging, k: Rounding, *, factor: float = 1.0
-) -> Array:
+def running_var_error(case: Case, exact: Exact, error: StatisticsError, weights: Averaging, k: Rounding, *, factor: float) -> Array:
     """B6 for the variance: new = f v, D = f Dv, three roundings more for the factor f (1, or m / (m - 1)). Shape (C,), absolute."""
     new, change = exact.var * factor, error.var * factor
     return running_error(new, change, case.running_var, weights, k, extra=3.0, roundoff=exact.roundoff)

@@ -13,6 +13,7 @@ from algorithms import STATISTICS, UNSTABLE, centred, naive, two_pass
 from trials import ARITHMETICS, cases, plain_case
 
 from bnspec import bounds, exact
+from bnspec.bounds_forward import inv_std_error
 from bnspec.bounds_scalars import FORMATS, growth, rounding
 from bnspec.case import Array, Case
 from bnspec.convention import TORCH
@@ -144,6 +145,14 @@ def test_a_lost_variance_promises_nothing_in_its_channel_and_everything_else_in_
         assert bound is not None
         assert np.isinf(bound[..., 0]).all()
         assert np.isfinite(bound[..., 1]).all()
+
+
+@np.errstate(divide="ignore")
+def test_a_variance_less_certain_than_it_is_large_leaves_an_infinite_error() -> None:
+    case = plain_case(np.eye(3))
+    true, k = exact.train(case), rounding(case.m, case.dtype, "B", True)
+    errors = [inv_std_error(true, share * (true.var + case.eps), case.eps, k)[0] for share in (0.5, 1.0, 2.0)]
+    assert errors == [pytest.approx(2**0.5 - 1), math.inf, math.inf]
 
 
 def test_the_oracles_own_error_is_inside() -> None:

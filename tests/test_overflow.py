@@ -30,6 +30,7 @@ EDGES: dict[str, Any] = {
     "the sum of dy x": lambda edge: {"dy": QUARTER * edge / 4e6, "x": 1e6},
     "the chain through the variance": lambda edge: {"dy": QUARTER * edge / 4e12, "eps": 1e-8},
     "the chain, however large the variance": lambda edge: {"dy": QUARTER * edge / 4, "running_var": 1e4},
+    "the chain, however small dy is": lambda edge: {"dy": QUARTER * edge / 4e39, "eps": 1e-26},
     "a third power that is subnormal": lambda edge: {"dy": 0.0, "eps": SUBNORMAL * edge},
 }
 
@@ -51,6 +52,14 @@ def test_a_case_is_told_from_the_first_that_may_overflow(what: str) -> None:
 
 def test_the_edge_itself_is_inside() -> None:
     assert not may_overflow(inference(running_var=QUARTER / 4), training=False, arithmetic="float32")
+    smallest = inference(dy=0.0, eps=2.0**84)
+    assert not may_overflow(smallest, training=False, arithmetic="float32"), "r**3 is the smallest normal number, 2**-126"
+
+
+def test_a_single_value_is_one_square() -> None:
+    alone = inference().replace(x=np.full((1, 1), (QUARTER * 0.999) ** 0.5))
+    assert not may_overflow(alone, arithmetic="float32")
+    assert may_overflow(alone.replace(x=np.full((2, 1), alone.x[0, 0])), arithmetic="float32")
 
 
 def test_training_is_steep_by_its_own_variance() -> None:
