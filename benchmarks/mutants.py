@@ -27,13 +27,14 @@ ROOT = Path(__file__).resolve().parents[1]
 HARMLESS = Path(__file__).with_name("harmless.toml")
 """Changes that change no answer, each with its reason."""
 
+_BOUNDS = ("test_pinned_bounds.py", "test_overflow.py", "test_running_bounds.py", "test_bounds.py")
+
 PARTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "judge": (("bnspec/comparing.py", "bnspec/properties/judge.py"), ("test_judge_edges.py", "test_judge.py")),
     "exact": (("bnspec/exact.py", "bnspec/integers.py", "bnspec/rounding.py"), ("test_rounding.py", "test_exact.py")),
-    "bounds": (
-        ("bnspec/bounds.py", "bnspec/bounds_forward.py", "bnspec/bounds_backward.py"),
-        ("test_pinned_bounds.py", "test_overflow.py", "test_running_bounds.py", "test_bounds.py"),
-    ),
+    "pairs": (("bnspec/doubledouble.py", "bnspec/columns.py"), ("test_doubledouble.py", "test_exact.py")),
+    "bounds": (("bnspec/bounds.py", "bnspec/bounds_forward.py", "bnspec/bounds_backward.py"), _BOUNDS),
+    "scalars": (("bnspec/bounds_scalars.py", "bnspec/bounds_second_order.py"), _BOUNDS),
 }
 """What is changed, and the tests that should notice, the quickest first."""
 
