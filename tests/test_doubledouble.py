@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bnspec import doubledouble, exact, integers
 from bnspec.case import Array, Case
+from bnspec.columns import columns_of
 from bnspec.convention import TORCH
 from bnspec.exact import Exact
 
@@ -86,3 +87,25 @@ def test_operations_on_pairs_are_within_their_roundoff(seed: int, scale: float, 
     for s_high, s_low, high, low in zip(square.hi, square.lo, root.hi, root.lo, strict=True):
         one = (Fraction(s_high) + Fraction(s_low)) * (Fraction(high) + Fraction(low)) ** 2
         assert abs(one - 1) <= 2 * Fraction(doubledouble.PAIR_ROUNDOFF)
+
+
+def test_halves_multiply_without_rounding() -> None:
+    rng = np.random.default_rng(7)
+    a, b = (rng.integers(2**52, 2**53, 2000).astype(np.float64) for _ in range(2))
+    for part in (*doubledouble.split(a), *doubledouble.split(b)):
+        assert all(int(each) * 2 // (int(each) & -int(each)) < 2**27 for each in np.abs(part) if each), "26 bits at most"
+    product, error = doubledouble.two_product(a, b)
+    assert all(int(x) * int(y) == int(p) + int(e) for x, y, p, e in zip(a, b, product, error, strict=True))
+
+
+def test_the_roundoffs_are_those_that_were_proven() -> None:
+    assert doubledouble.PAIR_ROUNDOFF == 2.0**-102
+    assert 2.0**-53 < doubledouble.ROUNDOFF < 2.0**-53 * (1 + 2.0**-39)
+
+
+@pytest.mark.parametrize(("edge", "beyond"), [(2.0**200, np.inf), (2.0**-200, 0.0)])
+def test_pairs_take_magnitudes_up_to_both_ends(edge: float, beyond: float) -> None:
+    case = case_of([[1.0], [0.0]], eps=1.0)
+    for sign in (1, -1):
+        assert doubledouble.fits(columns_of(case.replace(x=np.array([[1.0], [sign * edge]]))))
+        assert not doubledouble.fits(columns_of(case.replace(x=np.array([[1.0], [sign * np.nextafter(edge, beyond)]]))))

@@ -107,3 +107,7 @@ def test_a_line_on_a_root_is_rounded_once(square: tuple[int, int], start: tuple[
     assert values == [nearest(one) for one in true]
     left = [nearest(one - Fraction(value)) for one, value in zip(true, values, strict=True)]
     assert rests == ([pytest.approx(one, rel=2**-50, abs=ldexp(1, -700)) for one in left] if low else [])
+
+
+def test_rests_are_given_where_they_are_asked_for() -> None:
+    assert rounding.on_root(Root.of((2, 1), 60), [1], (1, 1)) == ([2**0.5], [])
