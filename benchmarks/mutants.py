@@ -34,7 +34,7 @@ PARTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "exact": (("bnspec/exact.py", "bnspec/integers.py", "bnspec/rounding.py"), ("test_rounding.py", "test_exact.py")),
     "pairs": (("bnspec/doubledouble.py", "bnspec/columns.py"), ("test_doubledouble.py", "test_exact.py")),
     "bounds": (("bnspec/bounds.py", "bnspec/bounds_forward.py", "bnspec/bounds_backward.py"), _BOUNDS),
-    "scalars": (("bnspec/bounds_scalars.py", "bnspec/bounds_second_order.py"), _BOUNDS),
+    "scalars": (("bnspec/bounds_scalars.py", "bnspec/bounds_second_order.py"), ("test_formats.py", *_BOUNDS)),
 }
 """What is changed, and the tests that should notice, the quickest first."""
 

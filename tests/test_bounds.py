@@ -187,7 +187,7 @@ def test_welfords_constants_cover_what_his_recurrence_needs() -> None:
 
 def test_growth_is_infinite_where_roundings_add_up_to_everything() -> None:
     assert growth(3, 2.0**-24) == pytest.approx(3 * 2.0**-24)
-    assert growth(2048, FORMATS["float16"].unit) == math.inf
+    assert growth(2048, FORMATS["float16"].unit) == growth(2049, FORMATS["float16"].unit) == math.inf
 
 
 def test_informative_means_a_tenth() -> None:

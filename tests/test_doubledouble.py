@@ -14,7 +14,7 @@ from bnspec import doubledouble, exact, integers
 from bnspec.case import Array, Case
 from bnspec.columns import columns_of
 from bnspec.convention import TORCH
-from bnspec.exact import Exact
+from bnspec.exact import Exact, Undefined
 
 
 def magnitudes(case: Case, truth: Exact, *, training: bool) -> dict[str, Array]:
@@ -101,6 +101,13 @@ def test_halves_multiply_without_rounding() -> None:
 def test_the_roundoffs_are_those_that_were_proven() -> None:
     assert doubledouble.PAIR_ROUNDOFF == 2.0**-102
     assert 2.0**-53 < doubledouble.ROUNDOFF < 2.0**-53 * (1 + 2.0**-39)
+
+
+def test_pairs_refuse_a_negative_running_variance() -> None:
+    case = large(1001, 1, "float64", 3)
+    assert exact.infer(case).roundoff == doubledouble.PAIR_ROUNDOFF
+    with pytest.raises(Undefined, match=r"var \+ eps"):
+        exact.infer(case.replace(running_var=np.array([-1.0])))
 
 
 @pytest.mark.parametrize(("edge", "beyond"), [(2.0**200, np.inf), (2.0**-200, 0.0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bnspec.bounds_scalars import FORMATS
+from bnspec.bounds_scalars import FORMATS, ORACLE_UNIT
 from bnspec.columns import SIGNIFICANT_BITS
 
 
@@ -22,6 +22,10 @@ def test_a_format_is_what_its_package_says(dtype: str) -> None:
     assert got.unit == float(wanted.eps) / 2
     assert (got.subnormal, got.normal) == (float(wanted.smallest_subnormal), float(wanted.smallest_normal))
     assert got.largest == float(wanted.max)
+
+
+def test_exact_values_are_handed_over_in_float64() -> None:
+    assert FORMATS["float64"].unit == ORACLE_UNIT
 
 
 @pytest.mark.parametrize("dtype", FORMATS)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import astuple
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bnspec import bounds, exact
+from bnspec.bounds_scalars import rounding
 from bnspec.bounds_second_order import double_backward_bounds
 from bnspec.case import Array, Case
 from bnspec.convention import KERAS, TORCH, Convention
@@ -66,6 +69,9 @@ def computed() -> Iterator[tuple[str, list[float] | None]]:
             yield from (
                 (f"{name}, second order, {by}", summary(part)) for by, part in zip(("x", "dy", "gamma"), second, strict=True)
             )
+    for grade, m in product(bounds.GRADES, (1, 2, 5000)):
+        scalars = (value for value in astuple(rounding(m, "float32", grade, True)) if isinstance(value, float))
+        yield f"scalars of {m} values, {grade}", list(scalars)
     repeated = bounds.repeated_running_bound([np.full(2, 1e-7)] * 5, KERAS, 0.9, "float32", first_step=2)
     yield "repeated steps", summary(repeated)
 
