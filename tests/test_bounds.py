@@ -14,7 +14,8 @@ from trials import ARITHMETICS, cases, plain_case
 
 from bnspec import bounds, exact
 from bnspec.bounds_forward import inv_std_error
-from bnspec.bounds_scalars import FORMATS, growth, rounding
+from bnspec.bounds_scalars import FORMATS, averaging, growth, rounding
+from bnspec.bounds_second_order import double_backward_bounds
 from bnspec.case import Array, Case
 from bnspec.convention import TORCH
 
@@ -124,7 +125,9 @@ def test_bounds_beyond_the_range_are_infinite_without_a_word() -> None:
     case = Case(np.full((4, 1), 1e300), **far, eps=1e-300, momentum=0.1, dy=np.full((4, 1), 1e308))
     with np.errstate(all="raise"):
         limits = [bounds.infer_bounds(case, exact.infer(case)), bounds.train_bounds(case, exact.train(case), TORCH)]
+        second = double_backward_bounds(case, exact.train(case), case.columns(case.x), np.ones(1), np.ones(1))
     assert [np.isinf(limit.y).all() for limit in limits] == [True, True]
+    assert np.isinf(second[0]).all()
 
 
 def test_the_grades_contain_one_another() -> None:
@@ -169,6 +172,17 @@ def test_flushing_to_zero_costs_a_smallest_normal() -> None:
     true = exact.train(case)
     exactly, flushed = (bounds.train_bounds(case, true, TORCH, flush_to_zero=flush).mean for flush in (False, True))
     assert exactly < true.mean < flushed
+
+
+def test_an_output_is_flushed_in_its_own_dtype_but_for_a_half_one() -> None:
+    tiny, half = FORMATS["float32"].normal, FORMATS["float16"].subnormal
+    assert rounding(3, "float32", "B", False, flush_to_zero=True).output_underflow == tiny / 2 + 2 * tiny
+    assert rounding(3, "float16", "B", False, flush_to_zero=True).output_underflow == half / 2 + 2 * tiny
+
+
+@pytest.mark.parametrize(("momentum", "roundings"), [(0.25, 5.0), (3.0, 15.0), (-2.0, 15.0)])
+def test_weights_beyond_one_are_as_uncertain_as_they_are_large(momentum: float, roundings: float) -> None:
+    assert averaging("batch", "none", momentum, 1).roundings == roundings
 
 
 def test_welfords_constants_cover_what_his_recurrence_needs() -> None:
