@@ -35,6 +35,7 @@ PARTS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pairs": (("bnspec/doubledouble.py", "bnspec/columns.py"), ("test_doubledouble.py", "test_exact.py")),
     "bounds": (("bnspec/bounds.py", "bnspec/bounds_forward.py", "bnspec/bounds_backward.py"), _BOUNDS),
     "scalars": (("bnspec/bounds_scalars.py", "bnspec/bounds_second_order.py"), ("test_formats.py", *_BOUNDS)),
+    "confidence": (("bnspec/confidence.py",), ("test_pinned_bounds.py", "test_confidence.py")),
 }
 """What is changed, and the tests that should notice, the quickest first."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bnspec import bounds, exact
+from bnspec import bounds, confidence, exact
 from bnspec.bounds_scalars import rounding
 from bnspec.bounds_second_order import double_backward_bounds
 from bnspec.case import Array, Case
@@ -74,6 +74,35 @@ def computed() -> Iterator[tuple[str, list[float] | None]]:
         yield f"scalars of {m} values, {grade}", list(scalars)
     repeated = bounds.repeated_running_bound([np.full(2, 1e-7)] * 5, KERAS, 0.9, "float32", first_step=2)
     yield "repeated steps", summary(repeated)
+    yield from ((name, values.ravel().tolist()) for name, values in statistical())
+
+
+def statistical() -> Iterator[tuple[str, Array]]:
+    """What the bounds mean for moments, for the undone transform, for finite differences, and for streams of batches."""
+    for dtype, m in product(("float64", "float32"), (2, 9)):
+        asked = case(dtype, (m, 2), seed=m, kappa=1.0)
+        true, limit = judged(asked)
+        moments = confidence.moment_bounds(true, limit.y, asked)
+        check = confidence.finite_difference_tolerance(asked, asked.columns(asked.x), judged)
+        moved = check.plus.x[0] - check.minus.x[0]
+        numbers = (
+            *moments,
+            confidence.undo_bound(true, limit.y, asked),
+            check.tolerance,
+            check.expected,
+            check.detectable(),
+            moved,
+        )
+        yield from ((f"{dtype} of {m} values, {at}", each) for at, each in enumerate(numbers))
+    for unbiased, m in product((False, True), (1, 2, 9)):
+        of_mean = confidence.running_mean_confidence([0.5, 0.25, 0.125], 3.0, 2.0, 1.5, m)
+        of_var = confidence.running_var_confidence([0.5, 0.25, 0.125], 3.0, 1.5, m, unbiased=unbiased)
+        yield f"{m} values, {unbiased=}", np.array([*of_mean, *of_var])
+
+
+def judged(asked: Case) -> tuple[exact.Exact, bounds.Bounds]:
+    true = exact.train(asked)
+    return true, bounds.train_bounds(asked, true, TORCH)
 
 
 def test_no_bound_has_moved() -> None:
