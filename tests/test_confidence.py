@@ -50,6 +50,14 @@ def test_moments_of_correct_outputs_hold_and_those_without_eps_do_not() -> None:
     assert caught == informative > 50
 
 
+def test_the_moments_of_outputs_far_from_zero_are_rounded_at_their_size() -> None:
+    """With exact outputs at 1e6 and a spread of 1e-10, all that is left is the mean of y, rounded."""
+    case = trials.plain_case(np.array([[1.0], [3.0], [8.0]])).replace(gamma=np.full(1, 1e-10), beta=np.full(1, 1e6))
+    mean_bound, var_bound = confidence.moment_bounds(exact.train(case), np.zeros((3, 1)), case)
+    assert mean_bound == pytest.approx(6e6 * 2.0**-53, rel=1e-5, abs=0.0)
+    assert var_bound == pytest.approx((5e6 * 2.0**-53) ** 2, rel=1e-5, abs=0.0)
+
+
 def test_the_undone_transform_returns_x() -> None:
     worst = 0.0
     for case in random_cases(60, seed=2):
@@ -100,6 +108,11 @@ def test_the_centre_of_the_interval_knows_the_biased_variance() -> None:
     assert high < 4 + 3, "and the interval is no wider than a few standard deviations"
 
 
+def test_before_the_first_batch_the_average_is_the_start() -> None:
+    assert confidence.running_mean_confidence([], 5.0, 2.0, 3.0, 4) == (5.0, 5.0)
+    assert confidence.running_var_confidence([], 7.0, 3.0, 4, unbiased=True) == (7.0, 7.0)
+
+
 def test_a_schedule_is_the_weights_left_in_the_average() -> None:
     left, weights = confidence.schedule([0.5, 0.25])
     assert left == 0.375
@@ -111,7 +124,7 @@ def test_a_schedule_is_the_weights_left_in_the_average() -> None:
 
 def test_an_interval_gives_way_to_rounding_but_not_to_nan() -> None:
     interval = confidence.Interval(np.array([0.0]), np.array([1.0]))
-    assert interval.holds(np.array([1.1]), 0.2).all()
+    assert interval.holds(np.array([-0.1, 0.0, 1.0, 1.1]), np.array([0.2, 0.0, 0.0, 0.2])).all()
     assert not interval.holds(np.array([1.1])).any()
     assert not interval.holds(np.array([math.nan]), 9.0).any()
 
@@ -150,6 +163,13 @@ def plain(rng: np.random.Generator) -> Case:
     one = np.ones(3, np.float32)
     x, dy = rng.standard_normal((8, 3)), 3 + rng.standard_normal((8, 3))
     return Case(x.astype(np.float32), one, one, one, one, eps=1e-3, dy=dy.astype(np.float32))
+
+
+def test_a_constant_channel_is_moved_by_its_eps() -> None:
+    case = plain(np.random.default_rng(6)).replace(x=np.ones((8, 3), np.float32), eps=0.25)
+    check = confidence.finite_difference_check(case, np.ones((8, 3)), 0.5, judged)
+    assert (check.plus.x == 1.25).all()
+    assert (check.minus.x == 0.75).all()
 
 
 def test_finite_differences_need_a_dy() -> None:
