@@ -158,7 +158,7 @@ def _edge_evidence(found: Identity) -> None:
     found.evidence["empty_batch"] = f"training on no value {empty.get(convention.empty_batch, 'changed the state')}"
     found.evidence["backward"] = {
         "none": "no gradients were offered",
-        "train": "gradients after an inference were refused, or not those of an inference",
+        "train": "gradients after an inference were refused, or tied to one another as those of training are",
         "train+infer": "gradients after an inference were those of an inference",
     }[convention.backward]
 

@@ -18,6 +18,7 @@ from bnspec.case import HALF_DTYPES, Case
 from bnspec.convention import Convention
 from bnspec.plugs import half_parameters
 from bnspec.plugs.faults import BudgetSpent, Fault
+from bnspec.plugs.gradients_offered import find_backward
 from bnspec.plugs.offers import USUAL, answered, find_dtypes, find_ranks, first_samples, pair_case
 from bnspec.plugs.starts import find_start
 from bnspec.plugs.subject import Answer, Subject
@@ -66,7 +67,8 @@ def measure(subject: Subject, declared: Mapping[str, Any], dtypes: Iterable[str]
         settle(**_averaging(subject, dtype, measured.warnings))
     if trains:
         settle(single_value=_single_value(subject, dtype), empty_batch=_empty_batch(subject, dtype))
-    settle(backward=_backward(subject, dtype))
+    if "backward" not in declared:
+        settle(backward=find_backward(subject, dtype, measured.warnings))
     offered = [name for name in HALF_DTYPES if measured.dtypes.get(name) == ""]
     subject.half_parameters = {name: half_parameters.refusal(subject, name) for name in offered}
     if subject.fixed:
@@ -210,32 +212,3 @@ def _still(answer: Answer, case: Case) -> bool:
     """Whether the running statistics, where there are any, are what they were."""
     state = ((answer.running_mean, case.running_mean), (answer.running_var, case.running_var))
     return all(after is None or np.array_equal(after, before) for after, before in state)
-
-
-def _backward(subject: Subject, dtype: str) -> str:
-    """Gradients of inference count as offered where they are right: code without them answers with those of an older training."""
-    if not _differentiates(subject, pair_case(subject, dtype)):
-        return "none"
-    case = pair_case(subject, dtype)
-    subject.begin()
-    try:
-        answer = subject.infer_gradients(case)
-    except (Fault, BudgetSpent) as trouble:
-        return "train" if isinstance(trouble, Fault) and trouble.status in ("unsupported", "error") else "train+infer"
-    right = float(case.gamma[0]) / np.sqrt(float(case.running_var[0]) + case.eps)
-    dx = answer.gradients.dx.astype(float) if answer.gradients is not None else np.zeros(1)
-    return "train+infer" if np.allclose(dx, right, rtol=CLOSE) else "train"
-
-
-def _differentiates(subject: Subject, case: Case) -> bool:
-    """Whether there is a backward at all. One that fails is there; one that says it is not offered is not."""
-    if subject.link.started.words.get("backward") != "1":
-        return False
-    subject.begin()
-    try:
-        subject.train_gradients(case)
-    except Fault as fault:
-        return not (fault.status == "unsupported" and fault.op == "backward")
-    except BudgetSpent:
-        return True
-    return True
