@@ -245,6 +245,24 @@ def test_inference_by_grad_mode_has_no_gradient(tmp_path: Path) -> None:
         layer.backward(values()[1])
 
 
+ATTACHED = USER_MODULE.replace("with torch.no_grad():", "if True:")
+"""Whose running statistics keep the graph of the batches that they were made of."""
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_that_flow_into_an_earlier_batch_are_an_error(training: bool, tmp_path: Path) -> None:
+    x, dy = values()
+    for text in (USER_MODULE, ATTACHED):
+        layer = bind(tmp_path, text).layer(setup())
+        layer.forward(x, training=True)
+        layer.forward(x + 1, training=training)
+        if text is USER_MODULE or training:
+            assert layer.backward(dy)[0].shape == x.shape
+        else:
+            with pytest.raises(RuntimeError, match=r"flows into an earlier batch: detach\(\) what the running statistics"):
+                layer.backward(dy)
+
+
 def test_a_plain_class_without_inference_refuses_it(tmp_path: Path) -> None:
     text = PLAIN.replace("self.training = True", "pass").replace("if self.training:", "if True:")
     layer = bind(tmp_path, text).layer(setup())

@@ -55,6 +55,11 @@ def test_bugs_that_nothing_tells_apart_are_told_together() -> None:
     assert "unclamped" not in said(finding(*names)), "three are enough to read"
 
 
+def test_a_bug_of_which_nothing_could_be_seen_agrees_with_nothing() -> None:
+    assert Match(BY_NAME["var-one-pass-clamped"], 0, 0, TORCH).share == 0.0
+    assert Match(BY_NAME["var-one-pass-clamped"], 1, 2, TORCH).share == 0.5
+
+
 def test_what_other_answers_speak_against_is_not_held_up() -> None:
     assert said(finding("var-one-pass-clamped", doubted=True)).startswith("No known bug does this.")
     assert said(finding()).startswith("No known bug does this.")

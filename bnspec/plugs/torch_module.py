@@ -76,7 +76,7 @@ class Layer:
     """One {name}, asked as every other is."""
 
     def __init__(self, bn):
-        self.bn = bn
+        self.bn, self.x = bn, None
 
     def forward(self, x, *, training):
 {forward}
@@ -99,6 +99,14 @@ class Adapter:
         return Layer(bn)
 '''
 """The adapter without its particulars."""
+
+ATTACHED = (
+    "if self.earlier is not None and self.earlier.requires_grad:",
+    "    (through,) = torch.autograd.grad(self.y, self.earlier, torch.ones_like(self.y), retain_graph=True, allow_unused=True)",
+    "    if through is not None:",
+    '        raise RuntimeError("the gradient flows into an earlier batch: detach() what the running statistics are made of")',
+)
+"""The lines that tell running statistics that still hang on the graph of the batches they were made of."""
 
 FIRST = """self.y = self.y[0]  # what else it returns is nobody's business here
         return to_numpy(self.y)"""
@@ -199,7 +207,7 @@ def _forward_lines(parts: Anatomy, *, is_module: bool) -> list[str]:
     lines = [before] if before else []
     if parts.no_inference:
         lines = ["if not training:", f'    raise NotImplementedError("{parts.no_inference}")', *lines]
-    lines += ["self.x = to_torch(x)", "self.x.requires_grad_(self.x.is_floating_point())"]
+    lines += ["self.earlier, self.x = self.x, to_torch(x)", "self.x.requires_grad_(self.x.is_floating_point())"]
     if parts.switch is BY_GRAD_MODE:
         return [*lines, "with torch.set_grad_enabled(training):", f"    {call}"]
     return [*lines, call]
@@ -212,6 +220,7 @@ def _backward_lines(parts: Anatomy, learned: list[str]) -> list[str]:
     refusal = ["if not self.y.requires_grad:", f'    raise NotImplementedError("{parts.name} takes no gradient in inference")']
     return [
         *(refusal if parts.switch is BY_GRAD_MODE else []),
+        *ATTACHED,
         f"wanted = [{wanted}]",
         f"{found} = torch.autograd.grad(self.y, wanted, to_torch(dy).to(self.y.dtype), retain_graph=True)",
         f"return to_numpy(dx), {answers}",

@@ -205,9 +205,9 @@ def _named(inquest: Inquest, finding: Finding, explained: Sequence[str]) -> Diag
 
 def _unnamed(inquest: Inquest, findings: Sequence[Finding], left: Sequence[str]) -> Diagnosis:
     """What is seen of mistakes that no known bug reproduces; and which of them come near, if any does."""
-    matches = sorted((match for one in findings for match in one.matches), key=lambda match: -match.agrees / match.of)
+    matches = sorted((match for one in findings for match in one.matches), key=lambda match: -match.share)
     near = {slug(match.bug): match for match in reversed(matches) if 2 * match.agrees > match.of}
-    best = sorted(near.values(), key=lambda match: -match.agrees / match.of)
+    best = sorted(near.values(), key=lambda match: -match.share)
     deviating = findings[0].deviating if findings else []
     return Diagnosis(
         bug=None,

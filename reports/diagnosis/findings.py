@@ -39,6 +39,11 @@ class Match:
     laxity: Laxity | None = None
 
     @property
+    def share(self) -> float:
+        """How many of the observations agree, 0 to 1; 0 where none can tell, as after calls that all ended in errors."""
+        return self.agrees / max(self.of, 1)
+
+    @property
     def is_full(self) -> bool:
         """Whether it reproduces all of them."""
         return self.agrees == self.of > 0

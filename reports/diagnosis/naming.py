@@ -173,7 +173,7 @@ class Naming:
             replace(match, whole=self._gained((*self.names, match.bug.name), match.convention)) if match.is_full else match
             for match in found
         ]
-        found.sort(key=lambda match: (match.agrees / match.of, match.whole, match.of), reverse=True)
+        found.sort(key=lambda match: (match.share, match.whole, match.of), reverse=True)
         return found
 
     def _under(self, convention: Convention, deviating: Sequence[Place], component: str) -> list[Match]:
