@@ -208,3 +208,12 @@ def test_an_answer_agrees_within_its_bound_and_not_beyond() -> None:
     assert agree(10 * right + 0.9, 10 * right, bound, right, "float64")  # ten times the size, ten times the rounding
     assert not agree(np.array([1.0, np.nan]), right, bound, right, "float64")
     assert agree(np.array([1.0, np.nan]), right, np.array([0.1, np.inf]), right, "float64")
+
+
+DEAD = STUDENT.replace("1 / np.sqrt(var + self.eps)", "np.where(var + self.eps < 1e-3, 0.0, 1 / np.sqrt(var + self.eps))")
+"""A mistake without a name, with gradients that are right for its y; and training on no values makes the statistics NaN."""
+
+
+def test_gradients_that_follow_from_a_nameless_y_are_no_work_of_another_mistake(tmp_path: Path) -> None:
+    (said,) = diagnosed(DEAD, tmp_path, FORWARD, GRADIENTS)
+    assert (said.bug, said.explains) == (None, [FORWARD, GRADIENTS])

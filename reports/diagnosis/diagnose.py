@@ -171,10 +171,16 @@ def _rounds(inquest: Inquest, number: int, bug: Bug) -> bool:
 
 def _shows(inquest: Inquest, number: int, supposed: Hypothesis) -> bool:
     """Whether some answer to this script is other than was supposed."""
-    derived = inquest.naming.derived if supposed.names == inquest.naming.names else frozenset()
+    derived = _consequences(inquest) if supposed.names == inquest.naming.names else frozenset()
     places = [place for some in inquest.evidence.places.values() for place in some if place.script == number]
     judged = [place for place in places if place.spot.name not in derived]
     return any(not inquest.evidence.within(place, supposed.names, supposed.laxity) for place in judged)
+
+
+def _consequences(inquest: Inquest) -> frozenset[str]:
+    """The gradients that are right for a wrong y, where that y has a name: else they are no work of what is named."""
+    nameless = any(finding.component in ("y_train", "y_infer") and not finding.is_named for finding in inquest.naming.findings)
+    return frozenset() if nameless else inquest.naming.derived
 
 
 def _laws(bug: Bug) -> set[str]:
