@@ -1,6 +1,6 @@
 """Mutation testing of our own judge: small changes of the oracle, the bounds and the comparison, and the tests that notice them.
 
-    python benchmarks/mutants.py [--only exact] [--out DIR]       (needs cosmic-ray; five to thirty minutes of one core each)
+    python benchmarks/mutants.py [--only exact] [--out DIR]       (needs cosmic-ray; from minutes to half an hour of one core each)
 
 Works on a copy in DIR, by default a temporary one; with --out a run that was ended goes on where it was. Prints the changes that
 no test noticed, but for those that harmless.toml explains. Exits with 1 if there are any.

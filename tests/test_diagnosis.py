@@ -217,3 +217,17 @@ DEAD = STUDENT.replace("1 / np.sqrt(var + self.eps)", "np.where(var + self.eps <
 def test_gradients_that_follow_from_a_nameless_y_are_no_work_of_another_mistake(tmp_path: Path) -> None:
     (said,) = diagnosed(DEAD, tmp_path, FORWARD, GRADIENTS)
     assert (said.bug, said.explains) == (None, [FORWARD, GRADIENTS])
+
+
+TWO = STUDENT.replace(
+    "self.inv_std = 1 / np.sqrt(var + self.eps)",
+    "self.inv_std = 1 / (np.sqrt(var) + self.eps) if training else (var + self.eps > 0.5) / np.sqrt(var + self.eps)",
+)
+"""A mistake with a name in training, and one without in inference, each with the gradients that follow from it."""
+
+
+def test_each_mistake_has_the_gradients_of_its_own_mode(tmp_path: Path) -> None:
+    inference = ["inference_output_is_exact", "inference_gradients_are_exact"]
+    first, second = diagnosed(TWO, tmp_path, FORWARD, GRADIENTS, *inference)
+    assert (first.bug, set(first.explains)) == ("fwd-eps-outside-sqrt", {FORWARD, GRADIENTS})
+    assert (second.bug, second.explains) == (None, inference)

@@ -159,7 +159,7 @@ def _edge_evidence(found: Identity) -> None:
     found.evidence["backward"] = {
         "none": "no gradients were offered",
         "train": "gradients after an inference were refused, or tied to one another as those of training are",
-        "train+infer": "gradients after an inference were those of an inference",
+        "train+infer": "after an inference each dx followed its own dy alone, as gradients of an inference do",
     }[convention.backward]
 
 

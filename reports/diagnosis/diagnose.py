@@ -179,8 +179,8 @@ def _shows(inquest: Inquest, number: int, supposed: Hypothesis) -> bool:
 
 def _consequences(inquest: Inquest) -> frozenset[str]:
     """The gradients that are right for a wrong y, where that y has a name: else they are no work of what is named."""
-    nameless = any(finding.component in ("y_train", "y_infer") and not finding.is_named for finding in inquest.naming.findings)
-    return frozenset() if nameless else inquest.naming.derived
+    nameless = {finding.component for finding in inquest.naming.findings if not finding.is_named}
+    return frozenset(gradient for gradient, roots in inquest.naming.derived.items() if not roots & nameless)
 
 
 def _laws(bug: Bug) -> set[str]:

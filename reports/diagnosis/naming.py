@@ -51,7 +51,7 @@ class Naming:
     consistent: Callable[..., bool] | None = None
     names: tuple[str, ...] = ()
     signed: dict[str, Laxity] = field(default_factory=dict)
-    derived: frozenset[str] = frozenset()
+    derived: Mapping[str, frozenset[str]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     _others: tuple[Convention, list[Convention]] | None = None
     _reproduced: tuple[object, list[tuple[Place, bool | None]]] | None = None
@@ -72,7 +72,7 @@ class Naming:
                     self._recognise(finding)
                 finding.follows = self._follows(finding)
                 if finding.follows and component in GRADIENTS:
-                    self.derived = self.derived | {component}
+                    self.derived = {**self.derived, component: self._roots(finding)}
                     continue
                 self.findings.append(finding)
                 if not finding.is_named:
@@ -102,10 +102,17 @@ class Naming:
         """
         if finding.component in GRADIENTS:
             wrong = {other.component for other in self.findings}
-            modes = {mode_of(self.evidence.scripts[place.script], place.spot.step) for place in finding.deviating}
-            return all(MODES[mode] in wrong and self._is_derivative(finding.component, mode) for mode in modes)
+            return all(MODES[mode] in wrong and self._is_derivative(finding.component, mode) for mode in self._modes(finding))
         unnamed = {other.component for other in self.findings if not other.is_named}
         return bool(finding.leaders) and may_follow(finding.component, finding.leaders[0].bug, unnamed)
+
+    def _modes(self, finding: Finding) -> set[bool]:
+        """Whether what deviates was asked in training, in inference, or in both."""
+        return {mode_of(self.evidence.scripts[place.script], place.spot.step) for place in finding.deviating}
+
+    def _roots(self, finding: Finding) -> frozenset[str]:
+        """The components, y of one mode or of both, that a gradient is the derivative of."""
+        return frozenset(MODES[mode] for mode in self._modes(finding))
 
     def _is_derivative(self, gradient: str, training: bool) -> bool:
         return self.consistent is not None and self.consistent(gradient, training=training)
